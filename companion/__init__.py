@@ -1,0 +1,1 @@
+"""Unrolled: recurrent neural networks, cell by cell."""

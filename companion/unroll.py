@@ -1,0 +1,155 @@
+"""A cell through time.
+
+`unroll` is a loop over t that takes `cell.step` and keeps every state. Two roads lead
+there, and tests prove them equal in values and in all gradients:
+
+- the plain road scans `step` and leaves the backward pass to JAX;
+- the fast road (`companion.bptt`; RNN, GRU, LSTM) multiplies all inputs before the loop
+  and has its backward pass written by hand. It is the default where it exists.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jaxtyping import Int, Shaped
+
+from companion import bptt, validate
+from companion.cells import Cell
+
+__all__ = ["length_mask", "reverse_within", "unroll"]
+
+
+def unroll(
+    cell: Cell,
+    params,
+    xs: Shaped[Array, "T ..."],
+    *,
+    state=None,
+    lengths=None,
+    reverse: bool = False,
+    last: bool = False,
+    window: int | None = None,
+    checkpoint: bool = False,
+    fast: bool = True,
+):
+    """Run a cell over a sequence; the state after every step, time first.
+
+    xs: (T, ..., n_x) floats, or (T, ...) integer token ids; T >= 1.
+    state: the state before the first step, (..., n_a); zeros if None.
+    lengths: (...) integers 0..T, the true length of each sequence. Past its end a
+        sequence's state stays as it was, and the states returned there are zero.
+    reverse: run from the last step to the first, within each length; index t of what
+        comes back is still step t.
+    last: return only the final state (after the last real step; with `reverse` the one
+        that has read back to the first).
+    window: truncated backpropagation; the sequence is cut into windows of this many
+        steps, the state is carried across a cut and the gradient is not.
+    checkpoint: keep only the states for the backward pass and compute gates again.
+    fast: take the hand-written road where there is one. Forward-mode derivatives
+        (`jax.jvp`, `jax.jacfwd`) need fast=False.
+
+    Returns the cell's state NamedTuple with fields (T, ..., n_a), or (..., n_a) with
+    `last`. Raises ValueError or TypeError naming the argument that does not fit.
+    """
+    xs = validate.as_input("xs", xs)
+    axes = validate.leading_axes(xs)
+    if len(axes) < 1 or axes[0] < 1:
+        wanted = "(T, ...)" if validate.is_tokens(xs) else "(T, ..., n_x)"
+        raise ValueError(f"xs has shape {xs.shape}, but needs {wanted} with T >= 1")
+    T, batch = axes[0], axes[1:]
+    n_x = validate.features(cell, params, "xs", xs)
+    validate.params(cell, params, n_x)
+    validate.tokens_in_range("xs", xs, n_x)
+    floats = [leaf for leaf in (*jax.tree.leaves(params), xs) if is_float(leaf)]
+    dtype = jnp.result_type(*floats)
+    if state is None:
+        state = cell.start(batch)
+    validate.state(cell, state, batch)
+    state = jax.tree.map(lambda s: jnp.asarray(s, dtype), state)
+    if lengths is not None:
+        lengths = validate.lengths(lengths, T, batch)
+    if window is not None:
+        window = validate.positive_int("window", window)
+    return through_time(
+        cell,
+        params,
+        xs,
+        state,
+        lengths,
+        reverse=bool(reverse),
+        last=bool(last),
+        window=window,
+        checkpoint=bool(checkpoint),
+        fast=bool(fast) and bptt.has_rule(cell),
+    )
+
+
+def length_mask(lengths: Int[Array, "..."], T: int) -> Shaped[Array, "T ..."]:
+    """True at the real steps of each sequence, its first `lengths`: (T, ...)."""
+    steps = jnp.arange(T).reshape(T, *[1] * jnp.ndim(lengths))
+    return steps < jnp.asarray(lengths)
+
+
+def reverse_within(xs, lengths=None, *, features: bool = True):
+    """Turn each sequence around within its own length; padding stays where it is.
+
+    xs: (T, ..., n) or, with features=False, (T, ...). lengths: (...), None for all T.
+    """
+    if lengths is None:
+        return jnp.flip(xs, axis=0)
+    T = xs.shape[0]
+    t = jnp.arange(T).reshape(T, *[1] * jnp.ndim(lengths))
+    source = jnp.where(t < lengths, lengths - 1 - t, t)
+    if features:
+        source = source[..., None]
+    return jnp.take_along_axis(xs, source, axis=0)
+
+
+def is_float(leaf):
+    return jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+@functools.partial(
+    jax.jit, static_argnames=("cell", "reverse", "last", "window", "checkpoint", "fast")
+)
+def through_time(
+    cell, params, xs, state, lengths, *, reverse, last, window, checkpoint, fast
+):
+    T = xs.shape[0]
+    features = not validate.is_tokens(xs)
+    alive = None if lengths is None else length_mask(lengths, T)[..., None]
+    cut = (
+        None if window is None else (jnp.arange(T) % window == 0) & (jnp.arange(T) > 0)
+    )
+    if alive is not None:  # whatever stands in the padding, NaN too, cannot matter
+        xs = jnp.where(alive if features else alive[..., 0], xs, 0)
+    if reverse:
+        xs = reverse_within(xs, lengths, features=features)
+    road = bptt.unroll_by_hand if fast else scan_of_step
+    states = road(cell, params, xs, state, alive, cut, checkpoint)
+    if last:
+        return jax.tree.map(lambda s: s[-1], states)
+    if alive is not None:
+        states = jax.tree.map(lambda s: jnp.where(alive, s, 0), states)
+    if reverse:
+        states = jax.tree.map(lambda s: reverse_within(s, lengths), states)
+    return states
+
+
+def scan_of_step(cell, params, xs, start, alive, cut, checkpoint):
+    """The plain road: `step` in a scan, the backward pass by JAX."""
+
+    def body(state, at_t):
+        x, alive, cut = at_t
+        if cut is not None:
+            held = lax.stop_gradient(state)
+            state = jax.tree.map(lambda h, s: jnp.where(cut, h, s), held, state)
+        new = cell.step(params, state, x)
+        if alive is not None:
+            new = jax.tree.map(lambda n, s: jnp.where(alive, n, s), new, state)
+        return new, new
+
+    body = jax.checkpoint(body) if checkpoint else body
+    return lax.scan(body, start, (xs, alive, cut))[1]

@@ -1,0 +1,181 @@
+"""What comes in at a public edge, compared with what was expected.
+
+Every error names the argument, what came and what was expected. Shapes are known while
+JAX traces, so these checks cost nothing in a compiled function; values (token ids,
+lengths) can only be compared where they are concrete, outside jit.
+"""
+
+import operator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+__all__ = [
+    "as_input",
+    "batch_axes",
+    "features",
+    "instance",
+    "leading_axes",
+    "lengths",
+    "one_of",
+    "params",
+    "positive_int",
+    "state",
+    "tokens_in_range",
+]
+
+
+def positive_int(name, value):
+    """value as an int >= 1."""
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {value!r}") from None
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1, got {number}")
+    return number
+
+
+def instance(name, value, expected):
+    """value, which must be an instance of a class (or of one of a tuple of them)."""
+    if not isinstance(value, expected):
+        kinds = expected if isinstance(expected, tuple) else (expected,)
+        names = " or ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"{name} must be {names}, got {type(value).__name__}")
+    return value
+
+
+def one_of(name, value, allowed):
+    """value, which must be one of those allowed."""
+    if value not in allowed:
+        choices = " or ".join(repr(choice) for choice in allowed)
+        raise ValueError(f"{name} must be {choices}, got {value!r}")
+    return value
+
+
+def batch_axes(batch):
+    """A batch size or a tuple of them, as a tuple."""
+    axes = batch if isinstance(batch, tuple) else (batch,)
+    return tuple(positive_int("batch", axis) for axis in axes)
+
+
+def as_input(name, x):
+    """x as an array of floats (features last) or of integers (token ids)."""
+    try:
+        x = jnp.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be an array, got {type(x).__name__}") from error
+    if not (jnp.issubdtype(x.dtype, jnp.floating) or is_tokens(x)):
+        raise TypeError(
+            f"{name} must hold floats (features) or integers (token ids), got {x.dtype}"
+        )
+    return x
+
+
+def is_tokens(x):
+    return jnp.issubdtype(x.dtype, jnp.integer)
+
+
+def is_concrete(x):
+    return not isinstance(x, jax.core.Tracer)
+
+
+def value_range(x):
+    values = np.asarray(x)  # in NumPy: inside jit, JAX would trace even known values
+    return int(values.min()), int(values.max())
+
+
+def leading_axes(x):
+    """The axes in front of the features; token ids have no feature axis."""
+    return x.shape if is_tokens(x) else x.shape[:-1]
+
+
+def features(cell, given, name, x):
+    """n_x, the features of this input: what the weights and its last axis agree on.
+
+    Token ids have no feature axis: for them the weights alone say how many there are.
+    """
+    if not isinstance(given, cell.Params):
+        raise TypeError(
+            f"params: {type(cell).__name__} needs {cell.Params.__name__}, "
+            f"got {type(given).__name__}"
+        )
+    first = f"W_{cell.maps[0]}"
+    shape = jnp.shape(getattr(given, first))
+    if len(shape) != 2 or shape[1] <= cell.n_a:
+        raise ValueError(
+            f"params.{first} has shape {shape}, but {short(cell)} needs "
+            f"({cell.n_a}, {cell.n_a} + n_x)"
+        )
+    n_x = shape[1] - cell.n_a
+    if not is_tokens(x) and (x.ndim == 0 or x.shape[-1] != n_x):
+        raise ValueError(
+            f"{name} has shape {x.shape}, but params.{first} of shape {shape} was made "
+            f"for a last axis of {n_x} features"
+        )
+    return n_x
+
+
+def short(cell):
+    return f"{type(cell).__name__}(n_a={cell.n_a})"
+
+
+def params(cell, given, n_x):
+    """Compare every parameter's shape with what the cell needs for n_x features."""
+    shapes = cell.shapes(n_x)
+    for name in cell.Params._fields:
+        value, shape = getattr(given, name), shapes.get(name)
+        if (value is None) != (shape is None):
+            verb = "is missing from" if value is None else "has no place in"
+            raise ValueError(f"params.{name} {verb} the parameters of {cell!r}")
+        if shape is not None and jnp.shape(value) != shape:
+            raise ValueError(
+                f"params.{name} has shape {jnp.shape(value)}, but {short(cell)} with "
+                f"inputs of {n_x} features needs {shape}"
+            )
+
+
+def state(cell, given, batch, name="state"):
+    """Compare a state with the cell's own, and its leading axes with the input's."""
+    if not isinstance(given, cell.State):
+        raise TypeError(
+            f"{name}: {type(cell).__name__} needs {cell.State.__name__}, "
+            f"got {type(given).__name__}"
+        )
+    for field, value in zip(given._fields, given, strict=True):
+        if jnp.shape(value) != (*batch, cell.n_a):
+            raise ValueError(
+                f"{name}.{field} has shape {jnp.shape(value)}, but an input with "
+                f"leading axes {batch} and {short(cell)} need {(*batch, cell.n_a)}"
+            )
+
+
+def tokens_in_range(name, tokens, n_x):
+    """Compare token ids with the vocabulary, where their values are known."""
+    if is_tokens(tokens) and is_concrete(tokens) and tokens.size:
+        low, high = value_range(tokens)
+        if low < 0 or high >= n_x:
+            raise ValueError(
+                f"{name} holds token ids from {low} to {high}, but the vocabulary of "
+                f"size {n_x} has 0 to {n_x - 1}"
+            )
+
+
+def lengths(given, T, batch):
+    """lengths as an integer array of the batch's shape, each between 0 and T."""
+    given = as_input("lengths", given)
+    if not is_tokens(given):
+        raise TypeError(f"lengths must be integers, got {given.dtype}")
+    if given.shape != batch:
+        raise ValueError(
+            f"lengths has shape {given.shape}, but a batch of shape {batch} needs one "
+            f"length an example, {batch}"
+        )
+    if is_concrete(given) and given.size:
+        low, high = value_range(given)
+        if low < 0 or high > T:
+            raise ValueError(f"lengths runs from {low} to {high}, but T is {T}")
+    return given
