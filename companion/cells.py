@@ -21,9 +21,9 @@ from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from jax.nn import sigmoid
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from companion import validate
 
@@ -49,7 +49,7 @@ __all__ = [
 
 tanh = jnp.tanh
 Vector = Float[Array, "*batch n"]
-Tokens = Int[Array, "*batch"]
+Tokens = Integer[Array, "*batch"]
 Weights = Float[Array, "n_a n_a+n_x"]
 Bias = Float[Array, " n_a"]
 
@@ -62,15 +62,22 @@ def times(
     An id outside 0..n_in-1 gives NaN, so that it cannot pass unseen under jit.
     """
     if jnp.issubdtype(x.dtype, jnp.integer):
-        rows = jnp.where(
-            x < 0, W.shape[1], x
-        )  # a negative index would count from the end
-        return W.T.at[rows].get(mode="fill", fill_value=jnp.nan)
+        return columns(W, x)
     return x @ W.T
 
 
+@jax.jit
+def columns(W, tokens):
+    """Column `tokens` of W along the last axis, NaN for one that W does not have."""
+    column = tokens.astype(int)  # W may have more than a small integer type can count
+    outside = (column < 0) | (column >= W.shape[1])
+    # Made from a weight: a NaN that XLA sees coming, it may optimise away.
+    nan = jnp.sqrt(-1 - lax.stop_gradient(W[0, 0]) ** 2)
+    return jnp.where(outside[..., None], nan, W.T[jnp.where(outside, 0, column)])
+
+
 def affine(
-    W: Float[Array, "n_out n_a+n_x"],
+    W: Float[Array, "n_out n_in"],
     b: Float[Array, " n_out"],
     a: Float[Array, "*batch n_a"],
     x: Float[Array, "*batch n_x"] | Tokens,
@@ -238,7 +245,8 @@ class GRUParams(NamedTuple):
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    """The gated recurrent unit (Cho et al. 2014), the gate taking the candidate.
+    """The gated recurrent unit (Cho et al. 2014; the update gate's sense is that of
+    Chung et al. 2014: near 1 it takes the candidate).
 
         G_r   = sigmoid(W_r[c<t-1>, x<t>] + b_r)
         G_u   = sigmoid(W_u[c<t-1>, x<t>] + b_u)

@@ -19,6 +19,7 @@ from jaxtyping import Float, Shaped
 from companion import validate
 from companion.cells import Cell
 from companion.unroll import unroll
+from companion.validate import Given
 
 __all__ = [
     "Bidirectional",
@@ -137,7 +138,7 @@ def width(layer) -> int:
 def apply(
     layer,
     params,
-    xs: Shaped[Array, "T ..."],
+    xs: Shaped[Given, "T ..."],
     *,
     state=None,
     lengths=None,
@@ -169,7 +170,7 @@ def final_state(states, start, lengths, reverse):
     if lengths is None:
         return jax.tree.map(lambda s: s[0 if reverse else -1], states)
     lengths = jnp.asarray(lengths)
-    taken = jnp.zeros_like(lengths) if reverse else jnp.maximum(lengths - 1, 0)
+    taken = 0 * lengths if reverse else jnp.where(lengths > 0, lengths - 1, 0)
 
     def pick(s, first):
         end = jnp.take_along_axis(s, taken[None, ..., None], axis=0)[0]

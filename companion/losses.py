@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Float, Integer
 
 from companion import validate
+from companion.validate import Given
 
 __all__ = [
     "accuracy",
@@ -24,7 +25,7 @@ __all__ = [
 
 
 def token_losses(
-    logits: Float[Array, "..."], targets: Int[Array, "..."]
+    logits: Float[Given, "..."], targets: Integer[Given, "..."]
 ) -> Float[Array, "..."]:
     """-log softmax(logits)[target] of each token, in nats.
 
@@ -80,7 +81,7 @@ def masked_mean(values: Float[Array, "..."], mask) -> Float[Array, ""]:
     return (values * mask).sum() / mask.sum()
 
 
-def pair(logits, targets) -> tuple[Float[Array, "..."], Int[Array, "..."]]:
+def pair(logits, targets) -> tuple[Float[Array, "..."], Integer[Array, "..."]]:
     logits = validate.as_input("logits", logits)
     targets = validate.as_input("targets", targets)
     if validate.is_tokens(logits):

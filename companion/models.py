@@ -10,6 +10,7 @@ from jaxtyping import Float
 
 from companion import layers, validate
 from companion.cells import times
+from companion.validate import Given
 
 __all__ = ["ManyToMany", "ModelParams", "Readout", "ReadoutParams"]
 
@@ -39,10 +40,11 @@ class Readout:
         return ReadoutParams(W_y, jnp.zeros(self.n_y, dtype))
 
     def logits(
-        self, params: ReadoutParams, a: Float[Array, "..."]
+        self, params: ReadoutParams, a: Float[Given, "..."]
     ) -> Float[Array, "..."]:
         """W_y a + b_y: (..., n_a) -> (..., n_y)."""
         validate.instance("params", params, ReadoutParams)
+        a = validate.as_input("a", a)
         if a.ndim == 0 or params.W_y.shape != (self.n_y, a.shape[-1]):
             raise ValueError(
                 f"a has shape {a.shape} and params.W_y {params.W_y.shape}, but "

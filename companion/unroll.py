@@ -13,10 +13,11 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jaxtyping import Int, Shaped
+from jaxtyping import Integer, Shaped
 
 from companion import bptt, validate
 from companion.cells import Cell
+from companion.validate import Given
 
 __all__ = ["length_mask", "reverse_within", "unroll"]
 
@@ -24,7 +25,7 @@ __all__ = ["length_mask", "reverse_within", "unroll"]
 def unroll(
     cell: Cell,
     params,
-    xs: Shaped[Array, "T ..."],
+    xs: Shaped[Given, "T ..."],
     *,
     state=None,
     lengths=None,
@@ -86,7 +87,7 @@ def unroll(
     )
 
 
-def length_mask(lengths: Int[Array, "..."], T: int) -> Shaped[Array, "T ..."]:
+def length_mask(lengths: Integer[Given, "..."], T: int) -> Shaped[Array, "T ..."]:
     """True at the real steps of each sequence, its first `lengths`: (T, ...)."""
     steps = jnp.arange(T).reshape(T, *[1] * jnp.ndim(lengths))
     return steps < jnp.asarray(lengths)
@@ -123,6 +124,8 @@ def through_time(
     cut = (
         None if window is None else (jnp.arange(T) % window == 0) & (jnp.arange(T) > 0)
     )
+    if cut is not None and alive is not None:  # the padding after an end is no window
+        cut = cut.reshape(T, *[1] * (alive.ndim - 1)) & alive
     if alive is not None:  # whatever stands in the padding, NaN too, cannot matter
         xs = jnp.where(alive if features else alive[..., 0], xs, 0)
     if reverse:

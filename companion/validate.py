@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 __all__ = [
+    "Given",
     "as_input",
     "batch_axes",
     "features",
@@ -24,6 +25,8 @@ __all__ = [
     "state",
     "tokens_in_range",
 ]
+
+Given = jax.Array | np.ndarray  # an array as a caller may hand it in
 
 
 def positive_int(name, value):
