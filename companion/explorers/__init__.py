@@ -1,0 +1,9 @@
+"""The explorers of the notebooks: one module a theme, one function an explorer.
+
+Each name in a module's `__all__` is a function that needs no argument and returns an
+`Explorer`. The tests find all of them by this rule.
+"""
+
+from companion.explorers import notation, rnn, start
+
+__all__ = ["notation", "rnn", "start"]

@@ -1,0 +1,50 @@
+"""What every test runs under: the CPU, checked shapes, repeatable random draws."""
+
+import os
+
+# A laptop and a cloud machine must agree; the package itself never chooses a device.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from jaxtyping import install_import_hook
+
+# Before any test imports companion: from here on every annotated shape in a
+# signature is checked on each call.
+install_import_hook("companion", "beartype.beartype")
+
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
+
+hypothesis.settings.register_profile(
+    "unrolled", deadline=None, max_examples=25, derandomize=True
+)
+hypothesis.settings.load_profile("unrolled")
+
+
+@pytest.fixture
+def x64():
+    """Run the test in double precision."""
+    if hasattr(jax, "enable_x64"):
+        context = jax.enable_x64(True)
+    else:  # JAX before 0.8
+        from jax.experimental import enable_x64
+
+        context = enable_x64()
+    with context:
+        yield
+
+
+@pytest.fixture
+def as_readers_run_it():
+    """Without the shape checks of the tests: errors are then the package's own."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled_functions():
+    """Hundreds of compiled functions in one process use up its memory maps."""
+    yield
+    jax.clear_caches()
