@@ -46,11 +46,13 @@ def has_rule(cell) -> bool:
 
 
 # One step of each cell, forward and backward. R: the recurrent half of every weight
-# matrix; z: the input half, W_.x x<t> + b, by letter; saved: what backward needs again.
+# matrix, R_T the same transposed (once, before the loop: a product with it as it lies
+# in memory is faster); z: the input half, W_.x x<t> + b, by letter; saved: what
+# backward needs again.
 
 
-def rnn_forward(cell, R, z, old):
-    z_a = z["a"] + old.a @ R["a"].T
+def rnn_forward(cell, R_T, z, old):
+    z_a = z["a"] + old.a @ R_T["a"]
     return RNNState(cell.activation(z_a)), (None if cell.activation is tanh else z_a)
 
 
@@ -62,15 +64,15 @@ def rnn_backward(cell, R, d, old, new, z_a):
     return {"a": dz}, RNNState(dz @ R["a"])
 
 
-def gru_forward(cell, R, z, old):
+def gru_forward(cell, R_T, z, old):
     c = old.c
-    gamma_u = sigmoid(z["u"] + c @ R["u"].T)
-    gamma_r = sigmoid(z["r"] + c @ R["r"].T)
+    gamma_u = sigmoid(z["u"] + c @ R_T["u"])
+    gamma_r = sigmoid(z["r"] + c @ R_T["r"])
     if cell.reset == "before":
         product = None
-        c_tilde = tanh(z["c"] + (gamma_r * c) @ R["c"].T)
+        c_tilde = tanh(z["c"] + (gamma_r * c) @ R_T["c"])
     else:
-        product = c @ R["c"].T + R["b_cc"]
+        product = c @ R_T["c"] + R_T["b_cc"]
         c_tilde = tanh(z["c"] + gamma_r * product)
     new = gamma_u * c_tilde + (1 - gamma_u) * c
     return GRUState(new), (c_tilde, gamma_u, gamma_r, product)
@@ -91,23 +93,23 @@ def gru_backward(cell, R, d, old, new, saved):
     return {"c": dz_c, "u": dz_u, "r": dz_r}, GRUState(d_old)
 
 
-def lstm_forward(cell, R, z, old):
-    c_tilde = tanh(z["c"] + old.a @ R["c"].T)
-    gamma_u = sigmoid(z["u"] + old.a @ R["u"].T)
-    gamma_f = sigmoid(z["f"] + old.a @ R["f"].T)
-    gamma_o = sigmoid(z["o"] + old.a @ R["o"].T)
+def lstm_forward(cell, R_T, z, old):
+    c_tilde = tanh(z["c"] + old.a @ R_T["c"])
+    gamma_u = sigmoid(z["u"] + old.a @ R_T["u"])
+    gamma_f = sigmoid(z["f"] + old.a @ R_T["f"])
+    gamma_o = sigmoid(z["o"] + old.a @ R_T["o"])
     c = gamma_u * c_tilde + gamma_f * old.c
-    return LSTMState(gamma_o * tanh(c), c), (c_tilde, gamma_u, gamma_f, gamma_o)
+    return LSTMState(gamma_o * tanh(c), c), (c_tilde, gamma_u, gamma_f, gamma_o, old.c)
 
 
 def lstm_backward(cell, R, d, old, new, saved):
-    c_tilde, gamma_u, gamma_f, gamma_o = saved
-    tanh_c = tanh(new.c)
+    c_tilde, gamma_u, gamma_f, gamma_o, old_c = saved  # c<t> again from what is here
+    tanh_c = tanh(gamma_u * c_tilde + gamma_f * old_c)
     dc = d.c + d.a * gamma_o * (1 - tanh_c**2)
     dz = {
         "c": dc * gamma_u * (1 - c_tilde**2),
         "u": dc * c_tilde * gamma_u * (1 - gamma_u),
-        "f": dc * old.c * gamma_f * (1 - gamma_f),
+        "f": dc * old_c * gamma_f * (1 - gamma_f),
         "o": d.a * tanh_c * gamma_o * (1 - gamma_o),
     }
     d_a = sum(dz[letter] @ R[letter] for letter in cell.maps)
@@ -138,11 +140,11 @@ def unroll_forward(cell, params, xs, start, alive, cut, checkpoint):
 
 def loop_forward(cell, params, xs, start, alive):
     forward, _ = RULES[type(cell)]
-    R = recurrent_half(cell, params)
+    R_T = transposed(recurrent_half(cell, params))
 
     def body(state, at_t):
         z, alive = at_t
-        new, saved = forward(cell, R, z, state)
+        new, saved = forward(cell, R_T, z, state)
         if alive is not None:
             new = jax.tree.map(lambda n, s: jnp.where(alive, n, s), new, state)
         return new, (new, saved)
@@ -188,7 +190,7 @@ def segment_backward(cell, params, d_state, steps):
     xs, olds, states, saved, d_states, alive, cut = steps
     R = recurrent_half(cell, params)
     if saved is None:
-        saved = forward(cell, R, input_half(cell, params, xs), olds)[1]
+        saved = forward(cell, transposed(R), input_half(cell, params, xs), olds)[1]
 
     def body(d, at_t):
         d_here, old, new, saved, alive, cut = at_t
@@ -233,7 +235,8 @@ def input_product(dz, xs, n_x):
     """Sum over t of dz<t> x<t>^T; for token ids, the rows dz<t> added up by token."""
     if is_tokens(xs):
         rows = jnp.zeros((n_x, dz.shape[-1]), dz.dtype)
-        return rows.at[xs.reshape(-1)].add(flat(dz)).T
+        tokens = xs.reshape(-1).astype(int)  # n_x may not fit in a small integer type
+        return rows.at[tokens].add(flat(dz)).T
     return flat(dz).T @ flat(xs)
 
 
@@ -241,6 +244,10 @@ def recurrent_half(cell, params):
     """W_aa of every map, and the bias that a reset-after GRU has inside its reset."""
     R = {m: getattr(params, f"W_{m}")[:, : cell.n_a] for m in cell.maps}
     return R | {"b_cc": getattr(params, "b_cc", None)}
+
+
+def transposed(R):
+    return jax.tree.map(jnp.transpose, R)  # b_cc has one axis and stays as it is
 
 
 def input_half(cell, params, xs):

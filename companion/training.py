@@ -80,7 +80,7 @@ def run(loss, params, batches, learning_rate, clip, over_seeds):
         value, gradient = jax.value_and_grad(loss)(params, batch)
         updates, memory = optimiser.update(gradient, memory, params)
         params = optax.apply_updates(params, updates)
-        return (params, memory), (value, optax.global_norm(gradient))
+        return (params, memory), (value, norm(gradient))
 
     def one_run(params, batches):
         start = (params, optimiser.init(params))
@@ -88,3 +88,8 @@ def run(loss, params, batches, learning_rate, clip, over_seeds):
         return Fit(params, losses, norms)
 
     return (jax.vmap(one_run) if over_seeds else one_run)(params, batches)
+
+
+def norm(gradient) -> Array:
+    """The length of all of a gradient's numbers as one vector."""
+    return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
