@@ -144,6 +144,19 @@ vocabulary = Exercise(
             ),
         ),
         Mistake(
+            "ties backwards",
+            "Equal counts stand in reverse alphabetical order: reverse=True turns the "
+            "alphabet round as well. Use -count in the key instead.",
+            lambda tokens, least: _vocabulary(
+                tokens,
+                least,
+                key=lambda token: (
+                    -tokens.count(token),
+                    -sorted(set(tokens)).index(token),
+                ),
+            ),
+        ),
+        Mistake(
             "rarest first",
             "The rarest tokens come first. Sort by falling count: -count as the key.",
             lambda tokens, least: _vocabulary(

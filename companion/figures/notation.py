@@ -138,7 +138,7 @@ def ragged_update(artists, i: int, t: int) -> dict[str, object]:
 def ragged_describe(found, i: int, t: int) -> str:
     """Whether the element exists, its word and its tag."""
     if not found["real"]:
-        return f"sentence {i} has {found['T_x']} words, so step {t} is padding, mask 0."
+        return f"sentence {i} has {found['T_x']} words, so step {t} is padding."
     index = int(found["one_hot"].argmax())
     return (
         f"the word is {found['word']} (index {index} of {len(VOCABULARY)}), its tag "

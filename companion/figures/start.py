@@ -69,7 +69,8 @@ def fading_update(artists, w: float, activation: str) -> np.ndarray:
 
 
 def fading_describe(a: np.ndarray, w: float, activation: str) -> str:
-    return f"at step 10 the unit holds {a[9]:.2g}, at step 30 it holds {a[29]:.2g}."
+    at_10, at_30 = (f"{float(f'{held:.2g}'):,g}" for held in (a[9], a[29]))
+    return f"at step 10 the unit holds {at_10}, at step 30 it holds {at_30}."
 
 
 @style.picture(height=2.9)
@@ -128,7 +129,7 @@ NAMES = {
 }
 
 
-@style.picture(height=2.2)
+@style.picture(height=2.6)
 def legend(fig: Figure) -> str:
     """The colour and the line that each quantity keeps through the whole course."""
     ax = fig.subplots()
@@ -138,7 +139,7 @@ def legend(fig: Figure) -> str:
         column, row = divmod(number, 4)
         symbol = "" if quantity in ("gradient", "best") else style.math(quantity) + ", "
         ax.plot([column, column + 0.28], [row, row], **style.line(quantity))
-        ax.text(column + 0.33, row, symbol + name, verticalalignment="center")
+        ax.text(column + 0.33, row, symbol + name, va="center", fontsize=12)
     return (
         "One line for each quantity of the course, in the colour and line style it "
         "keeps: " + ", ".join(NAMES.values()) + "."

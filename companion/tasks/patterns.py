@@ -2,7 +2,8 @@
 
 Every sequence holds one A and one B side by side at a chosen position: A B if its class
 is 1, B A if it is 0. Around them lie random tokens, among them lone As and Bs, but no
-second A B. So counts of tokens say nothing about the class, and no single place does.
+second A B. So counts of tokens say nothing about the class, and no single token settles
+it (one next to the range of positions gives a hint: it is more often first or second).
 """
 
 from collections.abc import Sequence
