@@ -16,7 +16,7 @@ one-hot vectors: it has no feature axis, and W x is then a column of W.
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar, Literal, NamedTuple
 
 import jax
@@ -43,6 +43,7 @@ __all__ = [
     "SimplifiedGRU",
     "SimplifiedGRUParams",
     "affine",
+    "checked",
     "count_parameters",
     "times",
 ]
@@ -107,11 +108,14 @@ def checked(step):
 
 @dataclass(frozen=True)
 class Cell:
-    """What every cell has. A cell of your own: subclass, set the three, write `step`.
+    """What every cell has. A cell of your own: a frozen dataclass that subclasses this,
+    sets the three class attributes and writes `step`, wrapped in `checked`.
 
     n_a: number of units, the size of the state.
-    Params, State: the NamedTuples of the parameters and of the state.
-    maps: the letters of the weight matrices, each W_. (n_a, n_a + n_x) with its b_..
+    Params, State: the NamedTuples of the parameters and of the state. Every field of
+        the state is (..., n_a), and one of them, or a property, is `a`.
+    maps: the letters of the weight matrices, at least one, each a W_. of shape
+        (n_a, n_a + n_x) with its b_. (n_a,).
     """
 
     n_a: int
@@ -121,6 +125,8 @@ class Cell:
 
     def __post_init__(self):
         validate.positive_int("n_a", self.n_a)
+        for bias in start_biases(self):
+            validate.as_number(bias.name, getattr(self, bias.name))
 
     def shapes(self, n_x: int) -> dict[str, tuple[int, ...]]:
         """The shape of every parameter for inputs of n_x features."""
@@ -137,26 +143,43 @@ class Cell:
         dtype: float32 unless said otherwise (float64 where JAX has it switched on).
         """
         validate.positive_int("n_x", n_x)
-        dtype = jnp.zeros((), dtype or float).dtype
+        dtype = validate.float_dtype(dtype)
+        drawn = jnp.promote_types(dtype, jnp.float32)  # no half-precision QR
         keys = iter(jax.random.split(key, 2 * len(self.maps)))
         params = {name: jnp.zeros(s, dtype) for name, s in self.shapes(n_x).items()}
         for letter in self.maps:
             square, rest = (self.n_a, self.n_a), (self.n_a, n_x)
-            W_aa = jax.nn.initializers.orthogonal()(next(keys), square, dtype)
-            W_ax = jax.nn.initializers.glorot_uniform()(next(keys), rest, dtype)
-            params[f"W_{letter}"] = jnp.concatenate([W_aa, W_ax], axis=1)
+            W_aa = jax.nn.initializers.orthogonal()(next(keys), square, drawn)
+            W_ax = jax.nn.initializers.glorot_uniform()(next(keys), rest, drawn)
+            W = jnp.concatenate([W_aa, W_ax], axis=1)
+            params[f"W_{letter}"] = W.astype(dtype)
         return self.Params(**params)
 
     def start(self, batch: int | tuple[int, ...] = (), dtype=None):
         """The state before the first step: zeros of shape (*batch, n_a)."""
         batch = validate.batch_axes(batch)
-        dtype = jnp.zeros((), dtype or float).dtype
+        dtype = validate.float_dtype(dtype)
         zeros = jnp.zeros((*batch, self.n_a), dtype)
         return self.State(*[zeros] * len(self.State._fields))
 
     def step(self, params, state, x):
         """One step: the state after seeing x, of shape (..., n_a)."""
         raise NotImplementedError(f"{type(self).__name__} has no step yet")
+
+
+def start_bias(value: float):
+    """A field that says where a bias starts: `init` reads it, `step` never does."""
+    return field(default=value, metadata={"start": True})
+
+
+def start_biases(cell: Cell) -> list:
+    return [known for known in fields(cell) if known.metadata.get("start")]
+
+
+def for_running(cell: Cell) -> Cell:
+    """The same cell for `step`: cells that differ in start biases compile once."""
+    biases = {bias.name: bias.default for bias in start_biases(cell)}
+    return replace(cell, **biases) if biases else cell
 
 
 class RNNParams(NamedTuple):
@@ -172,7 +195,9 @@ class RNNState(NamedTuple):
 class RNN(Cell):
     """The plain recurrent cell (Elman 1990): a<t> = g1(W_a[a<t-1>, x<t>] + b_a).
 
-    activation: g1, any function that keeps the shape, applied to z (..., n_a).
+    activation: g1, any function that keeps the shape, applied to z (..., n_a). Define
+        it once: each new lambda is a new function to JAX and compiles again. One that
+        closes over a value being differentiated or traced needs unroll(fast=False).
     """
 
     activation: Callable[[Array], Array] = tanh
@@ -214,7 +239,7 @@ class SimplifiedGRU(Cell):
     update_bias: where b_u starts; a negative one keeps the memory longer at first.
     """
 
-    update_bias: float = 0.0
+    update_bias: float = start_bias(0.0)
     Params = SimplifiedGRUParams
     State = GRUState
     maps = ("c", "u")
@@ -259,7 +284,7 @@ class GRU(Cell):
     """
 
     reset: Literal["before", "after"] = "before"
-    update_bias: float = 0.0
+    update_bias: float = start_bias(0.0)
     Params = GRUParams
     State = GRUState
     maps = ("c", "u", "r")
@@ -323,7 +348,7 @@ class LSTM(Cell):
     coupled=True: one gate decides both, G_u = 1 - G_f. output_tanh=False: a = G_o * c.
     """
 
-    forget_bias: float = 1.0
+    forget_bias: float = start_bias(1.0)
     forget_gate: bool = True
     output_gate: bool = True
     coupled: bool = False
@@ -384,7 +409,7 @@ class PeepholeLSTM(Cell):
     The peepholes p start at zero, so an untrained one equals the LSTM.
     """
 
-    forget_bias: float = 1.0
+    forget_bias: float = start_bias(1.0)
     Params = PeepholeLSTMParams
     State = LSTMState
     maps = ("c", "u", "f", "o")

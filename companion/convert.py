@@ -192,7 +192,7 @@ def numbers(name, value, shape, like=None):
         value = np.asarray(value)
     except Exception as error:  # each library's tensors refuse in their own way
         raise TypeError(f"{name} must be an array: {error}") from error
-    if not np.issubdtype(value.dtype, np.floating):
+    if not jnp.issubdtype(value.dtype, jnp.floating):  # bfloat16 is one too
         raise TypeError(f"{name} must hold floats, got {value.dtype}")
     if value.shape != shape:
         wanted = str(tuple(shape)).replace("'", "")  # n_x stands for any number

@@ -96,8 +96,9 @@ class Stacked:
         a^[l]<t> = g(W_a^[l][a^[l]<t-1>, a^[l-1]<t>] + b_a^[l]),   a^[0] = x
 
     layers: the layers from the bottom up, any mix of cells and `Bidirectional`.
-    dropout: share of the values set to zero between layers (never inside a recurrence,
-        never on x) when `apply` is given a key (Zaremba et al. 2014).
+    dropout: share of the values set to zero between layers, never inside a recurrence,
+        when `apply` is given a key (after Zaremba et al. 2014, who drop x and the top
+        output as well).
     residual: every layer but the first adds its input to its output; equal widths.
     """
 
@@ -143,14 +144,17 @@ def apply(
     state=None,
     lengths=None,
     key: Array | None = None,
-    **options,
+    window: int | None = None,
+    checkpoint: bool = False,
+    fast: bool = True,
 ) -> Unrolled:
     """Run any layer over a sequence.
 
     xs: (T, ..., n_x) floats or (T, ...) token ids. state: as `last` of an earlier call,
     None for zeros. lengths: (...), true lengths. key: switches dropout on.
-    options: window, checkpoint, fast, as in `unroll`.
+    window, checkpoint, fast: as in `unroll`, for every cell in the layer.
     """
+    options = {"window": window, "checkpoint": checkpoint, "fast": fast}
     if isinstance(layer, Stacked):
         return apply_stacked(layer, params, xs, state, lengths, key, options)
     if isinstance(layer, Bidirectional):
@@ -159,9 +163,10 @@ def apply(
     return apply_cell(layer, params, xs, state, lengths, options)
 
 
-def apply_cell(cell, params, xs, state, lengths, options):
-    states = unroll(cell, params, xs, state=state, lengths=lengths, **options)
-    reverse = options.get("reverse", False)
+def apply_cell(cell, params, xs, state, lengths, options, reverse=False):
+    states = unroll(
+        cell, params, xs, state=state, lengths=lengths, reverse=reverse, **options
+    )
     return Unrolled(states.a, states, final_state(states, state, lengths, reverse))
 
 
@@ -194,7 +199,8 @@ def apply_both_ways(layer, params, xs, state, lengths, options):
         xs,
         state.backward,
         lengths,
-        options | {"reverse": True},
+        options,
+        reverse=True,
     )
     if layer.merge == "sum":
         outputs = ahead.outputs + back.outputs
@@ -228,7 +234,7 @@ def apply_stacked(layer, params, xs, state, lengths, key, options):
             key=inner,
             **options,
         )
-        outputs = run.outputs + inputs if layer.residual and i > 0 else run.outputs
+        outputs = run.outputs + outputs if layer.residual and i > 0 else run.outputs
         runs.append(run)
     return Unrolled(outputs, tuple(r.states for r in runs), tuple(r.last for r in runs))
 

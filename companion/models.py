@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Float
 
 from companion import layers, validate
-from companion.cells import times
+from companion.cells import Cell, times
 from companion.validate import Given
 
 __all__ = ["ManyToMany", "ModelParams", "Readout", "ReadoutParams"]
@@ -35,7 +35,7 @@ class Readout:
 
     def init(self, key: Array, n_a: int, dtype=None) -> ReadoutParams:
         """Fresh parameters: W_y Glorot uniform, b_y zero."""
-        dtype = jnp.zeros((), dtype or float).dtype
+        dtype = validate.float_dtype(dtype)
         W_y = jax.nn.initializers.glorot_uniform()(key, (self.n_y, n_a), dtype)
         return ReadoutParams(W_y, jnp.zeros(self.n_y, dtype))
 
@@ -44,11 +44,16 @@ class Readout:
     ) -> Float[Array, "..."]:
         """W_y a + b_y: (..., n_a) -> (..., n_y)."""
         validate.instance("params", params, ReadoutParams)
-        a = validate.as_input("a", a)
+        a = validate.as_input("a", a, "floats")
         if a.ndim == 0 or params.W_y.shape != (self.n_y, a.shape[-1]):
             raise ValueError(
                 f"a has shape {a.shape} and params.W_y {params.W_y.shape}, but "
                 f"{self!r} needs (..., n_a) and ({self.n_y}, n_a)"
+            )
+        if params.b_y.shape != (self.n_y,):
+            raise ValueError(
+                f"params.b_y has shape {params.b_y.shape}, but {self!r} needs "
+                f"({self.n_y},)"
             )
         return times(params.W_y, a) + params.b_y
 
@@ -66,7 +71,8 @@ class ManyToMany:
     n_y: int
 
     def __post_init__(self):
-        layers.width(self.layer)
+        kinds = (Cell, layers.Bidirectional, layers.Stacked)
+        validate.instance("layer", self.layer, kinds)
         validate.positive_int("n_y", self.n_y)
 
     @property
@@ -81,11 +87,21 @@ class ManyToMany:
             self.readout.init(above, layers.width(self.layer), dtype),
         )
 
-    def logits(self, params: ModelParams, xs, lengths=None, *, key=None, **options):
+    def logits(
+        self,
+        params: ModelParams,
+        xs,
+        lengths=None,
+        *,
+        key: Array | None = None,
+        window: int | None = None,
+        checkpoint: bool = False,
+        fast: bool = True,
+    ) -> Float[Array, "batch T n_y"]:
         """Logits of every step: (batch, T, n_x) or ids (batch, T) -> (batch, T, n_y).
 
         lengths: (batch,), true lengths; logits past them mean nothing, so mask the
-        loss. key: switches dropout on. options: window, checkpoint, fast of `unroll`.
+        loss. key: switches dropout on. window, checkpoint, fast: as in `unroll`.
         """
         validate.instance("params", params, ModelParams)
         xs = validate.as_input("xs", xs)
@@ -95,6 +111,13 @@ class ManyToMany:
             raise ValueError(f"xs has shape {xs.shape}, but needs {names}")
         time_major = jnp.swapaxes(xs, 0, 1)
         run = layers.apply(
-            self.layer, params.layer, time_major, lengths=lengths, key=key, **options
+            self.layer,
+            params.layer,
+            time_major,
+            lengths=lengths,
+            key=key,
+            window=window,
+            checkpoint=checkpoint,
+            fast=fast,
         )
         return jnp.swapaxes(self.readout.logits(params.readout, run.outputs), 0, 1)

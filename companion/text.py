@@ -39,6 +39,8 @@ __all__ = [
     "words",
 ]
 
+INT32 = np.iinfo(np.int32)
+
 SPECIAL = PAD, UNK, EOS = ("<PAD>", "<UNK>", "<EOS>")
 STORIES = ("keeper", "cook")
 
@@ -173,6 +175,7 @@ def pad(sequences: Iterable, value: int = 0, *, length: int | None = None) -> Pa
     The mask is made from the lengths, so a real token may equal `value`.
     """
     rows = [_ids("sequences", row) for row in sequences]
+    _ids("value", value)
     if not rows:
         raise ValueError("sequences is empty: a batch needs at least one")
     if any(row.ndim != 1 for row in rows):
@@ -237,6 +240,8 @@ def _ids(name: str, ids: object, size: int | None = None) -> Int[np.ndarray, "..
         return ids.astype(np.int32)
     if not np.issubdtype(ids.dtype, np.integer):
         raise TypeError(f"{name} must be integers, got {ids.dtype}")
+    if ids.min() < INT32.min or ids.max() > INT32.max:
+        raise ValueError(f"{name} holds a number that 32 bits cannot: {ids.max()}")
     if size is not None and (ids.min() < 0 or ids.max() >= size):
         raise ValueError(
             f"{name} runs from {ids.min()} to {ids.max()}, but a vocabulary of size "

@@ -1,6 +1,5 @@
 """Training: the whole run is one compiled scan over batches made beforehand."""
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -44,7 +43,8 @@ def fit(
     over_seeds: params and batches have a seed axis in front of everything else, and
         that many independent runs are trained at once.
 
-    Raises FloatingPointError, with the step, if the loss stops being a finite number.
+    Raises FloatingPointError, with the step, if the loss or the gradient stops being
+    finite.
     """
     leaves = [jnp.shape(leaf) for leaf in jax.tree.leaves(batches)]
     axes = 2 if over_seeds else 1
@@ -56,40 +56,50 @@ def fit(
             f"learning_rate and clip must be positive, got {learning_rate} and {clip}"
         )
     validate.positive_int("number of steps", leaves[0][axes - 1])
-    done = run(loss, params, batches, float(learning_rate), clip, over_seeds)
-    finite = np.isfinite(np.asarray(done.losses))
-    if not finite.all():
-        step = int(np.argwhere(~finite)[:, -1].min())
-        last = done.gradient_norms[..., max(step - 1, 0)].max()
-        raise FloatingPointError(
-            f"the loss is not a number at step {step}; the gradient norm one step "
-            f"before was {float(last):.3g}. Lower learning_rate or set clip."
-        )
-    return done
-
-
-@functools.partial(jax.jit, static_argnums=(0, 3, 4, 5))
-def run(loss, params, batches, learning_rate, clip, over_seeds):
-    steps = jax.tree.leaves(batches)[0].shape[1 if over_seeds else 0]
-    schedule = optax.linear_schedule(learning_rate, learning_rate / 20, steps)
-    parts = [] if clip is None else [optax.clip_by_global_norm(clip)]
-    optimiser = optax.chain(*parts, optax.adam(schedule))
-
-    def body(carry, batch):
-        params, memory = carry
-        value, gradient = jax.value_and_grad(loss)(params, batch)
-        updates, memory = optimiser.update(gradient, memory, params)
-        params = optax.apply_updates(params, updates)
-        return (params, memory), (value, norm(gradient))
+    optimiser = adam(learning_rate, clip, steps=leaves[0][axes - 1])
 
     def one_run(params, batches):
+        def body(carry, batch):
+            params, memory = carry
+            value, gradient = jax.value_and_grad(loss)(params, batch)
+            updates, memory = optimiser.update(gradient, memory, params)
+            params = optax.apply_updates(params, updates)
+            return (params, memory), (value, norm(gradient))
+
         start = (params, optimiser.init(params))
         (params, _), (losses, norms) = lax.scan(body, start, batches)
         return Fit(params, losses, norms)
 
-    return (jax.vmap(one_run) if over_seeds else one_run)(params, batches)
+    # jitted here, in each call: whatever `loss` reads from outside is read afresh
+    done = jax.jit(jax.vmap(one_run) if over_seeds else one_run)(params, batches)
+    refuse_infinite(done)
+    return done
+
+
+def adam(learning_rate, clip, steps) -> optax.GradientTransformation:
+    schedule = optax.linear_schedule(learning_rate, learning_rate / 20, steps)
+    parts = [] if clip is None else [optax.clip_by_global_norm(clip)]
+    return optax.chain(*parts, optax.adam(schedule))
 
 
 def norm(gradient) -> Array:
     """The length of all of a gradient's numbers as one vector."""
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
+
+
+def refuse_infinite(done: Fit) -> None:
+    """Raise if a loss or a gradient norm is not finite, with where it began."""
+    losses = np.atleast_2d(done.losses)  # (seeds, steps), one seed if there is no axis
+    norms = np.atleast_2d(done.gradient_norms)
+    bad = ~(np.isfinite(losses) & np.isfinite(norms))
+    if not bad.any():
+        return
+    step = int(np.argmax(bad.any(axis=0)))
+    seed = int(np.argmax(bad[:, step]))
+    what = "gradient" if np.isfinite(losses[seed, step]) else "loss"
+    of_seed = f" of seed {seed}" if np.ndim(done.losses) == 2 else ""
+    before = f" The gradient norm a step before was {norms[seed, step - 1]:.3g}."
+    raise FloatingPointError(
+        f"the {what}{of_seed} is not finite at step {step}."
+        f"{before if step else ''} Lower learning_rate or set clip."
+    )

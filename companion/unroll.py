@@ -16,7 +16,7 @@ from jax import Array, lax
 from jaxtyping import Integer, Shaped
 
 from companion import bptt, validate
-from companion.cells import Cell
+from companion.cells import Cell, for_running
 from companion.validate import Given
 
 __all__ = ["length_mask", "reverse_within", "unroll"]
@@ -49,11 +49,13 @@ def unroll(
         steps, the state is carried across a cut and the gradient is not.
     checkpoint: keep only the states for the backward pass and compute gates again.
     fast: take the hand-written road where there is one. Forward-mode derivatives
-        (`jax.jvp`, `jax.jacfwd`) need fast=False.
+        (`jax.jvp`, `jax.jacfwd`), second derivatives, and an activation that closes
+        over a traced value need fast=False.
 
     Returns the cell's state NamedTuple with fields (T, ..., n_a), or (..., n_a) with
     `last`. Raises ValueError or TypeError naming the argument that does not fit.
     """
+    validate.instance("cell", cell, Cell)
     xs = validate.as_input("xs", xs)
     axes = validate.leading_axes(xs)
     if len(axes) < 1 or axes[0] < 1:
@@ -63,18 +65,20 @@ def unroll(
     n_x = validate.features(cell, params, "xs", xs)
     validate.params(cell, params, n_x)
     validate.tokens_in_range("xs", xs, n_x)
-    floats = [leaf for leaf in (*jax.tree.leaves(params), xs) if is_float(leaf)]
-    dtype = jnp.result_type(*floats)
-    if state is None:
-        state = cell.start(batch)
+    dtype = jnp.result_type(*jax.tree.leaves(params))
+    if not validate.is_tokens(xs):
+        dtype = jnp.promote_types(dtype, xs.dtype)
+        xs = xs.astype(dtype)
+    state = cell.start(batch, dtype) if state is None else state
     validate.state(cell, state, batch)
-    state = jax.tree.map(lambda s: jnp.asarray(s, dtype), state)
+    # one dtype for all; a gradient comes back in that of its own argument
+    params, state = jax.tree.map(lambda v: jnp.asarray(v, dtype), (params, state))
     if lengths is not None:
         lengths = validate.lengths(lengths, T, batch)
     if window is not None:
         window = validate.positive_int("window", window)
     return through_time(
-        cell,
+        for_running(cell),
         params,
         xs,
         state,
@@ -100,16 +104,12 @@ def reverse_within(xs, lengths=None, *, features: bool = True):
     """
     if lengths is None:
         return jnp.flip(xs, axis=0)
-    T = xs.shape[0]
+    T, lengths = xs.shape[0], jnp.asarray(lengths)
     t = jnp.arange(T).reshape(T, *[1] * jnp.ndim(lengths))
     source = jnp.where(t < lengths, lengths - 1 - t, t)
     if features:
         source = source[..., None]
     return jnp.take_along_axis(xs, source, axis=0)
-
-
-def is_float(leaf):
-    return jnp.issubdtype(leaf.dtype, jnp.floating)
 
 
 @functools.partial(

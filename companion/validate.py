@@ -5,6 +5,7 @@ JAX traces, so these checks cost nothing in a compiled function; values (token i
 lengths) can only be compared where they are concrete, outside jit.
 """
 
+import math
 import operator
 
 import jax
@@ -14,8 +15,10 @@ import numpy as np
 __all__ = [
     "Given",
     "as_input",
+    "as_number",
     "batch_axes",
     "features",
+    "float_dtype",
     "instance",
     "leading_axes",
     "lengths",
@@ -42,6 +45,24 @@ def positive_int(name, value):
     return number
 
 
+def as_number(name, value):
+    """value as a finite float."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+    return float(value)
+
+
+def float_dtype(dtype):
+    """A dtype of floats; None stands for JAX's default."""
+    if dtype is None:
+        return jnp.zeros(()).dtype
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise TypeError(f"dtype must be one of floats, got {dtype!r}")
+    return jnp.zeros((), dtype).dtype
+
+
 def instance(name, value, expected):
     """value, which must be an instance of a class (or of one of a tuple of them)."""
     if not isinstance(value, expected):
@@ -65,17 +86,27 @@ def batch_axes(batch):
     return tuple(positive_int("batch", axis) for axis in axes)
 
 
-def as_input(name, x):
-    """x as an array of floats (features last) or of integers (token ids)."""
+KINDS = {
+    "either": "floats (features) or integers (token ids)",
+    "floats": "floats",
+    "integers": "integers",
+}
+
+
+def as_input(name, x, kind="either"):
+    """x as an array of one kind: "floats", "integers" or "either" of them."""
     try:
         x = jnp.asarray(x)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be an array, got {type(x).__name__}") from error
-    if not (jnp.issubdtype(x.dtype, jnp.floating) or is_tokens(x)):
-        raise TypeError(
-            f"{name} must hold floats (features) or integers (token ids), got {x.dtype}"
-        )
+    fits = {"floats": is_floats(x), "integers": is_tokens(x)}
+    if not fits.get(kind, any(fits.values())):
+        raise TypeError(f"{name} must hold {KINDS[kind]}, got {x.dtype}")
     return x
+
+
+def is_floats(x):
+    return hasattr(x, "dtype") and jnp.issubdtype(x.dtype, jnp.floating)
 
 
 def is_tokens(x):
@@ -107,7 +138,8 @@ def features(cell, given, name, x):
             f"got {type(given).__name__}"
         )
     first = f"W_{cell.maps[0]}"
-    shape = jnp.shape(getattr(given, first))
+    floats(f"params.{first}", getattr(given, first))
+    shape = getattr(given, first).shape
     if len(shape) != 2 or shape[1] <= cell.n_a:
         raise ValueError(
             f"params.{first} has shape {shape}, but {short(cell)} needs "
@@ -122,6 +154,12 @@ def features(cell, given, name, x):
     return n_x
 
 
+def floats(name, value):
+    if not is_floats(value):
+        came = getattr(value, "dtype", type(value).__name__)
+        raise TypeError(f"{name} must be an array of floats, got {came}")
+
+
 def short(cell):
     return f"{type(cell).__name__}(n_a={cell.n_a})"
 
@@ -134,9 +172,12 @@ def params(cell, given, n_x):
         if (value is None) != (shape is None):
             verb = "is missing from" if value is None else "has no place in"
             raise ValueError(f"params.{name} {verb} the parameters of {cell!r}")
-        if shape is not None and jnp.shape(value) != shape:
+        if shape is None:
+            continue
+        floats(f"params.{name}", value)
+        if value.shape != shape:
             raise ValueError(
-                f"params.{name} has shape {jnp.shape(value)}, but {short(cell)} with "
+                f"params.{name} has shape {value.shape}, but {short(cell)} with "
                 f"inputs of {n_x} features needs {shape}"
             )
 
@@ -149,9 +190,10 @@ def state(cell, given, batch, name="state"):
             f"got {type(given).__name__}"
         )
     for field, value in zip(given._fields, given, strict=True):
-        if jnp.shape(value) != (*batch, cell.n_a):
+        floats(f"{name}.{field}", value)
+        if value.shape != (*batch, cell.n_a):
             raise ValueError(
-                f"{name}.{field} has shape {jnp.shape(value)}, but an input with "
+                f"{name}.{field} has shape {value.shape}, but an input with "
                 f"leading axes {batch} and {short(cell)} need {(*batch, cell.n_a)}"
             )
 
@@ -169,9 +211,7 @@ def tokens_in_range(name, tokens, n_x):
 
 def lengths(given, T, batch):
     """lengths as an integer array of the batch's shape, each between 0 and T."""
-    given = as_input("lengths", given)
-    if not is_tokens(given):
-        raise TypeError(f"lengths must be integers, got {given.dtype}")
+    given = as_input("lengths", given, "integers")
     if given.shape != batch:
         raise ValueError(
             f"lengths has shape {given.shape}, but a batch of shape {batch} needs one "

@@ -35,6 +35,48 @@ def bad(name, call, error, message):
 
 CASES = [
     # making a cell, its parameters and its state
+    bad(
+        "bias an array",
+        lambda: LSTM(3, forget_bias=np.arange(3.0)),
+        TypeError,
+        "forget_bias must be a number",
+    ),
+    bad(
+        "bias nan",
+        lambda: GRU(3, update_bias=float("nan")),
+        ValueError,
+        "update_bias must be finite, got nan",
+    ),
+    bad(
+        "start of integers",
+        lambda: CELL.start(2, dtype=int),
+        TypeError,
+        "dtype must be one of floats",
+    ),
+    bad(
+        "step: a state of integers",
+        lambda: step(state=LSTMState(*[jnp.zeros((2, 4), int)] * 2)),
+        TypeError,
+        "state.a must be an array of floats, got int32",
+    ),
+    bad(
+        "step: parameters in lists",
+        lambda: step(params=jax.tree.map(lambda v: v.tolist(), PARAMS)),
+        TypeError,
+        "params.W_c must be an array of floats, got list",
+    ),
+    bad(
+        "unroll: a class for a cell",
+        lambda: run(cell=LSTM),
+        TypeError,
+        "cell must be Cell, got type",
+    ),
+    bad(
+        "apply: no option of unroll's own",
+        lambda: apply(CELL, PARAMS, XS, last=True),
+        TypeError,
+        "last",
+    ),
     bad("n_a 0", lambda: LSTM(0), ValueError, "n_a must be at least 1, got 0"),
     bad("n_a < 0", lambda: RNN(-3), ValueError, "n_a must be at least 1, got -3"),
     bad("n_a float", lambda: GRU(2.5), TypeError, "n_a must be an integer, got 2.5"),
@@ -262,7 +304,7 @@ CASES = [
         "unroll: lengths as floats",
         lambda: run(lengths=[1.0, 2.0]),
         TypeError,
-        "lengths must be integers, got float32",
+        "lengths must hold integers, got float32",
     ),
     bad(
         "unroll: lengths as text",

@@ -227,3 +227,19 @@ def test_a_subclass_does_not_inherit_the_rule():
     got = unroll(cell, params, jnp.ones((1, 1))).a
     wanted = 2 * unroll(RNN(2), params, jnp.ones((1, 1))).a
     np.testing.assert_allclose(got, wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("checkpoint", [False, True])
+def test_a_gradient_has_the_dtype_of_its_argument(fast, checkpoint):
+    cell = LSTM(3)
+    params = cell.init(jax.random.key(0), 2, dtype=jnp.bfloat16)
+    xs = jax.random.normal(jax.random.key(1), (5, 2))
+
+    def total(params, xs):
+        states = unroll(cell, params, xs, fast=fast, checkpoint=checkpoint)
+        return jnp.sum(states.a)
+
+    d_params, d_xs = jax.grad(total, (0, 1))(params, xs)
+    assert {leaf.dtype for leaf in d_params} == {jnp.dtype(jnp.bfloat16)}
+    assert d_xs.dtype == jnp.float32

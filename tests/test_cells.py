@@ -322,3 +322,12 @@ def test_a_cell_without_a_step_says_so():
 def test_annotated_shapes_are_checked_while_tests_run():
     with pytest.raises(jaxtyping.TypeCheckError):
         affine(jnp.ones((4, 7)), jnp.ones(5), jnp.ones(4), jnp.ones(3))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_init_in_half_precision_is_the_rounded_single_one(dtype):
+    single = LSTM(4).init(jax.random.key(0), 3)
+    half = LSTM(4).init(jax.random.key(0), 3, dtype=dtype)
+    assert all(
+        np.array_equal(h, s.astype(dtype)) for h, s in zip(half, single, strict=True)
+    )

@@ -222,3 +222,12 @@ def test_options_reach_every_cell(x64):
     d_xs = jax.grad(last_output)(jnp.ones((3, 2)))
     assert not d_xs[:-1].any()
     assert d_xs[-1].any()
+
+
+def test_residual_adds_the_input_without_its_dropout():
+    tower = Stacked((RNN(4), RNN(4)), dropout=0.5, residual=True)
+    params = tower.init(jax.random.key(0), 3)
+    still = jax.tree.map(jnp.zeros_like, params[1])  # the upper layer says nothing
+    xs = jax.random.normal(jax.random.key(1), (6, 2, 3))
+    run = apply(tower, (params[0], still), xs, key=jax.random.key(2))
+    assert np.array_equal(run.outputs, run.states[0].a)

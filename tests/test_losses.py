@@ -94,12 +94,12 @@ def test_a_uniform_guess():
         (
             lambda: token_losses(jnp.ones((3, 5)), jnp.zeros(3)),
             TypeError,
-            "targets must be integer class ids, got float32",
+            "targets must hold integers, got float32",
         ),
         (
             lambda: token_losses(jnp.ones((3, 5), int), jnp.zeros(3, int)),
             TypeError,
-            "logits must be floats, got int32",
+            "logits must hold floats, got int32",
         ),
         (
             lambda: token_losses(jnp.ones((3, 5)), jnp.array([0, 5, 1])),
@@ -131,3 +131,38 @@ def test_a_uniform_guess():
 def test_bad_input(call, error, message, as_readers_run_it):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_nan_under_the_mask_leaves_the_gradient_alone(x64):
+    logits = jnp.array([[0.3, -0.2], [jnp.nan, 0.0]])
+    grad = jax.grad(lambda z: cross_entropy(z, jnp.array([0, 1]), jnp.array([1, 0])))
+    clean = grad(logits.at[1].set(0.0))
+    reference.close(grad(logits), clean, 1e-15)
+    assert np.abs(clean[0]).min() > 0.1 and not clean[1].any()
+
+
+def test_a_target_under_the_mask_may_be_anything():
+    mask = jnp.array([True, False])
+    got = cross_entropy(jnp.zeros((2, 3)), jnp.array([2, -1]), mask)
+    assert np.isclose(got, np.log(3))
+
+
+def test_half_precision_counts_to_many():
+    logits, targets = jnp.zeros((70_000, 2), jnp.float16), jnp.zeros(70_000, int)
+    mask = jnp.ones(70_000, bool)
+    for masked in (mask, None):
+        assert np.isclose(cross_entropy(logits, targets, masked), np.log(2), rtol=1e-2)
+        assert accuracy(logits, targets, masked) == 1
+
+
+@pytest.mark.parametrize("target", [-1, 3])
+def test_a_target_outside_is_nan_under_jit(target):
+    losses = jax.jit(token_losses)(jnp.zeros((2, 3)), jnp.array([target, 1]))
+    assert np.isnan(losses[0]) and np.isclose(losses[1], np.log(3))
+
+
+def test_nothing_to_count_is_an_error(as_readers_run_it):
+    with pytest.raises(ValueError, match="hold no token"):
+        cross_entropy(jnp.zeros((0, 3)), jnp.zeros(0, int))
+    with pytest.raises(ValueError, match="mask must hold 0 and 1"):
+        cross_entropy(jnp.zeros((2, 3)), jnp.zeros(2, int), jnp.array([-1, 2]))

@@ -120,3 +120,31 @@ def params():
 def test_bad_input(call, error, message, params, as_readers_run_it):
     with pytest.raises(error, match=message):
         call(params)
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (
+            lambda r, p: r.logits(p, jnp.array([1, 0, 2])),
+            TypeError,
+            "a must hold floats, got int32",
+        ),
+        (
+            lambda r, p: r.logits(p._replace(b_y=jnp.zeros((2, 1))), jnp.ones(3)),
+            ValueError,
+            r"params.b_y has shape \(2, 1\)",
+        ),
+        (
+            lambda r, p: ManyToMany("x", 2),
+            TypeError,
+            "layer must be Cell or Bidirectional or Stacked, got str",
+        ),
+    ],
+)
+def test_what_would_broadcast_or_look_up_is_refused(
+    call, error, message, as_readers_run_it
+):
+    readout = Readout(2)
+    with pytest.raises(error, match=message):
+        call(readout, readout.init(jax.random.key(0), 3))

@@ -46,6 +46,20 @@ def test_counts_of_tokens_say_nothing_about_the_class(many):
     assert np.all(abs(counts[found].mean(axis=0) - counts[~found].mean(axis=0)) < 0.1)
 
 
+def test_places_in_the_middle_say_nothing_about_the_class():
+    drawn = patterns.patterns(np.random.default_rng(8), 40_000)
+    is_a, is_class = drawn.ids == patterns.A, drawn.seen[:, -1] == 1
+    share = [is_class[is_a[:, place]].mean() for place in range(10)]
+    middle = [*share[1:5], *share[6:]]  # the pair begins at 1..5: 1 and 6 are the ends
+    assert np.abs(np.subtract(middle, 0.5)).max() < 0.03
+    assert share[0] > 0.7 and share[5] < 0.3
+
+
+def test_too_long_for_so_few_tokens_is_said_and_does_not_hang():
+    with pytest.raises(ValueError, match="length 200 is too long for 3 tokens"):
+        patterns.patterns(np.random.default_rng(0), 1, length=200, n_tokens=3)
+
+
 def test_the_background_holds_both_letters_of_the_pair(many):
     beside = [row.count("A") + row.count("B") for row in spelled(many.ids)]
     assert np.mean(beside) > 2.5

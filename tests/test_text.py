@@ -225,3 +225,15 @@ def test_the_stories_are_there_and_long_enough_to_hold_out_words(name):
 def test_an_unknown_story_is_named():
     with pytest.raises(ValueError, match=r"'keeper' or 'cook', got 'whale'"):
         text.story("whale")
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: text.pad([[2**32 + 5, 1]]), ValueError, "32 bits"),
+        (lambda: text.pad([[1], [1, 2]], 2.7), TypeError, "value must be integers"),
+    ],
+)
+def test_pad_changes_no_number(call, error, message, as_readers_run_it):
+    with pytest.raises(error, match=message):
+        call()

@@ -72,7 +72,7 @@ def test_seeds_are_runs_of_their_own(x64):
 def test_a_loss_that_is_not_a_number_names_its_step():
     params, (xs, ys) = draw()
     ys = ys.at[4].set(jnp.nan)
-    with pytest.raises(FloatingPointError, match="not a number at step 4; the"):
+    with pytest.raises(FloatingPointError, match="not finite at step 4"):
         fit(loss, params, (xs, ys))
 
 
@@ -92,3 +92,26 @@ def test_bad_input(change, message):
     params, batches = draw()
     with pytest.raises(ValueError, match=message):
         fit(loss, params, **({"batches": batches} | change))
+
+
+def test_a_gradient_that_is_not_finite_is_found_behind_a_finite_loss():
+    with pytest.raises(FloatingPointError, match="gradient is not finite at step 0"):
+        fit(lambda p, b: jnp.sqrt(p) * b, jnp.zeros(()), jnp.ones(1))
+
+
+def test_the_seed_that_went_wrong_is_named():
+    params = jnp.zeros(2)
+    batches = jnp.array([[1.0, 2.0, jnp.nan], [1.0, 3.0, 4.0]])
+    with pytest.raises(FloatingPointError, match="of seed 0 is not finite at step 2"):
+        fit(lambda p, b: (p - b) ** 2, params, batches, over_seeds=True)
+
+
+def test_what_the_loss_reads_from_outside_is_read_in_each_fit():
+    scale = {"is": 1.0}
+
+    def loss(p, b):
+        return scale["is"] * (p - b) ** 2
+
+    first = fit(loss, jnp.zeros(()), jnp.ones(1)).losses
+    scale["is"] = 100.0
+    assert np.isclose(fit(loss, jnp.zeros(()), jnp.ones(1)).losses, 100 * first)

@@ -299,3 +299,13 @@ def test_length_mask_and_reverse_within(lengths, dtype):
 def test_reverse_within_without_lengths_flips():
     xs = jnp.arange(6).reshape(3, 2)
     np.testing.assert_array_equal(reverse_within(xs), xs[::-1])
+
+
+def test_cells_that_differ_in_start_biases_share_one_compilation():
+    xs = jnp.ones((3, 2))
+    params = LSTM(2).init(jax.random.key(0), 2)
+    unroll(LSTM(2), params, xs)
+    before = through_time._cache_size()
+    for bias in (0.0, 2.0, 5.0):
+        unroll(LSTM(2, forget_bias=bias), params, xs)
+    assert through_time._cache_size() == before

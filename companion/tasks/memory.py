@@ -7,6 +7,7 @@ another: a score above chance is memory, or sight of the symbol, and nothing els
 import functools
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import jax
@@ -45,7 +46,7 @@ class Echo:
       at lag 0, where that is the answer, and chance at every other lag.
     """
 
-    lag: int = 0
+    lag: Integral = 0
     n_symbols: int = 8
     T: int = 20
     best_accuracy = 1.0
@@ -54,7 +55,7 @@ class Echo:
     def __post_init__(self):
         validate.positive_int("T", self.T)
         validate.positive_int("n_symbols", self.n_symbols)
-        if isinstance(self.lag, bool) or not isinstance(self.lag, int):
+        if isinstance(self.lag, bool) or not isinstance(self.lag, Integral):
             raise TypeError(f"lag must be a whole number of steps, got {self.lag!r}")
         if not 0 <= self.lag < self.T:
             raise ValueError(f"lag must lie in 0..T-1 = {self.T - 1}, got {self.lag}")

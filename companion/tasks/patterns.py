@@ -2,8 +2,9 @@
 
 Every sequence holds one A and one B side by side at a chosen position: A B if its class
 is 1, B A if it is 0. Around them lie random tokens, among them lone As and Bs, but no
-second A B. So counts of tokens say nothing about the class, and no single token settles
-it (one next to the range of positions gives a hint: it is more often first or second).
+second A B. So counts of tokens say nothing about the class. A single place does only at
+the two ends of the range of positions, and there it is a hint, no more: in the first
+place an A speaks for A B, just behind the last position it speaks for B A.
 """
 
 from collections.abc import Sequence
@@ -57,6 +58,11 @@ def patterns(
     if not places.size or places.min() < 1 or places.max() >= length:
         raise ValueError(
             f"positions must lie in 1..{length - 1}, got {list(positions)}"
+        )
+    if (1 - 1 / n_tokens**2) ** length < 1e-4:  # drawing again would take for ever
+        raise ValueError(
+            f"length {length} is too long for {n_tokens} tokens: hardly any random row "
+            "would be without an A B of its own"
         )
     n = int(np.prod(axes))
     place = rng.choice(places, n) - 1
