@@ -18,8 +18,8 @@ help:  ## list the targets
 lab: .venv/lab.stamp  ## open the course in JupyterLab at the start page
 	@.venv/bin/python tools/open_lab.py $(ARGS)
 
-test: lint  ## lint, then run every test and every notebook
-	@.venv/bin/python -m pytest $(ARGS)
+test: lint  ## lint, then run every test and every notebook, a process a core
+	@.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: .venv/test.stamp  ## check style and formatting, notebooks included
 	@.venv/bin/ruff check

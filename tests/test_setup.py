@@ -147,11 +147,8 @@ def test_the_second_run_starts_at_once(bare, stamp):
 def test_lint_comes_before_the_tests(bare):
     plan = make(bare, "-n", "test").stdout
     assert plan.index("ruff check") < plan.index("ruff format") < plan.index("pytest")
-    assert plan.rstrip().splitlines()[-1].split() == [
-        ".venv/bin/python",
-        "-m",
-        "pytest",
-    ]
+    last = plan.rstrip().splitlines()[-1]
+    assert last.split() == ".venv/bin/python -m pytest -n auto --dist loadfile".split()
 
 
 def test_the_test_set_holds_the_lab_set():
