@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from companion import dynamics
 from companion.explorers import rnn as explorers
-from companion.figures import boxes, rnn, scores, states
+from companion.figures import boxes, rnn, scores
 
 
 def by_hand(xs, g):
@@ -44,14 +45,18 @@ def shown(entries):
     return [float(text) for text in texts]
 
 
-def test_the_explorer_shows_the_numbers_of_its_step():
+@pytest.mark.parametrize(
+    "activation, g1", [("tanh", np.tanh), ("ReLU", lambda z: np.maximum(z, 0))]
+)
+def test_the_explorer_shows_the_numbers_of_its_step(activation, g1):
     explorer = explorers.step_by_step()
+    explorer.set(activation=activation)
     artists = explorer._artists
     for t, first in ((1, 1.0), (2, -2.0), (4, 0.3)):
         explorer.set(t=t, first=first)
         run = explorer.result
         np.testing.assert_allclose(run.xs[0], [first, 0])
-        a, y_hat = by_hand(run.xs, np.tanh)
+        a, y_hat = by_hand(run.xs, g1)
         for step in range(1, t + 1):
             numbers = artists["numbers"]
             np.testing.assert_allclose(
@@ -89,29 +94,29 @@ def test_causality_speaks_of_zeros_only_where_they_are():
 @pytest.mark.parametrize("activation", ["tanh", "ReLU"])
 def test_wander_is_the_recurrence_in_numpy(activation):
     g = np.tanh if activation == "tanh" else lambda z: np.maximum(z, 0)
-    W, xs = states._noise(5, 7)
+    W, xs = dynamics._noise(5, 7)
     a, expected = 0, []
     for x in np.asarray(xs):
         a = g(a @ (1.2 * W).T + 0.5 * x if len(expected) else 0.5 * x)
         expected.append(a)
-    run = states.wander(1.2, 0.5, activation, T=5, seed=7)
+    run = dynamics.wander(1.2, 0.5, activation, T=5, seed=7)
     np.testing.assert_allclose(run.a, expected, atol=1e-5)
     np.testing.assert_allclose(run.rms, np.sqrt(np.mean(run.a**2, axis=(1, 2))))
 
 
 def test_flat_share_counts_the_flat_parts():
     a = np.array([[0.0, 0.96, -0.96, 0.5], [0.94, 0.0, 0.0, -0.94]])
-    assert states.flat_share(a).tolist() == [0.5, 0.0]
-    assert states.flat_share(a, "ReLU").tolist() == [0.25, 0.5]
+    assert dynamics.flat_share(a).tolist() == [0.5, 0.0]
+    assert dynamics.flat_share(a, "ReLU").tolist() == [0.25, 0.5]
 
 
 def test_larger_weights_drive_tanh_flat_and_relu_away():
-    flat = [states.wander(g, 1.0, "tanh").flat[-10:].mean() for g in (0.5, 1.0, 2.0)]
+    flat = [dynamics.wander(g, 1.0, "tanh").flat[-10:].mean() for g in (0.5, 1.0, 2.0)]
     assert flat == sorted(flat)
-    assert states.wander(2.0, 1.0, "tanh").rms.max() < 1
-    assert states.wander(2.0, 1.0, "ReLU").rms[-1] > 1e3
+    assert dynamics.wander(2.0, 1.0, "tanh").rms.max() < 1
+    assert dynamics.wander(2.0, 1.0, "ReLU").rms[-1] > 1e3
     with pytest.raises(ValueError, match="activation must be one of"):
-        states.wander(1.0, 1.0, "relu")
+        dynamics.wander(1.0, 1.0, "relu")
 
 
 def test_the_trajectories_show_what_was_computed():
@@ -141,3 +146,16 @@ def test_scores_are_drawn_and_said():
     }
     with pytest.raises(ValueError, match=r"runs\['none'\]"):
         scores.compare({"none": []})
+
+
+def test_the_caption_has_no_negative_zero():
+    explorer = explorers.step_by_step()
+    explorer.set(t=2, first=-0.7)
+    assert round(explorer.result.a[1, 1], 2) == 0 and explorer.result.a[1, 1] < 0
+    assert "-0.00" not in explorer.describe()
+
+
+def test_causality_names_a_hole_and_refuses_an_empty_map():
+    assert "3 cells from the diagonal on are 0" in rnn.causality(np.eye(3)).alt
+    with pytest.raises(ValueError, match="change is 0 everywhere"):
+        rnn.causality(np.zeros((3, 3)))

@@ -24,6 +24,7 @@ FLOORS = {
     "bptt": 2,  # the fast road is a part of unroll
     "convert": 2,
     "unroll": 3,
+    "dynamics": 4,
     "layers": 4,
     "gradients": 4,
     "models": 5,

@@ -40,6 +40,8 @@ def difference(got: object, want: object, tolerance: float) -> str:
 
 def has_ellipsis(value: object) -> bool:
     """Whether a `...` is left somewhere in an answer."""
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        value = value.ravel().tolist()
     if isinstance(value, list | tuple):
         return any(has_ellipsis(inner) for inner in value)
     return value is ...

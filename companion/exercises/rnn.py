@@ -41,11 +41,12 @@ def _transposed(W_a, b_a, a, x):
 
 
 def _step_cases():
-    """b and a are not 0, and n_x = n_a, so that every mistake has a legal shape."""
+    """b and a are not 0. One example, a batch, a batch of batches with n_x < n_a."""
     rng = np.random.default_rng(2)
     one, batch = ((3, 6), (3,), (3,), (3,)), ((3, 6), (3,), (4, 3), (4, 3))
+    batches = (3, 5), (3,), (2, 4, 3), (2, 4, 2)
     return tuple(
-        tuple(map(rng.normal, [0] * 4, [1] * 4, case)) for case in (one, batch)
+        tuple(map(rng.normal, [0] * 4, [1] * 4, case)) for case in (one, batch, batches)
     )
 
 
@@ -228,20 +229,31 @@ def _output_overflowing(W_y, b_y, a):
 def _output_cases():
     """W_y is square, so that W_y.T has a legal shape.
 
-    The last case has logits past 700, where exp overflows in float64: nothing else
-    tells a softmax that did not subtract the largest logit from one that did.
+    The third case has logits past 700, where exp overflows in float64: nothing else
+    tells a softmax that did not subtract the largest logit from one that did. In the
+    last one the rows lie far apart: each has to subtract a largest logit of its own.
     """
     rng = np.random.default_rng(4)
     a = np.tanh(rng.normal(size=(2, 5, 3)))
     W_y, b_y = rng.normal(size=(2, 3, 3)), rng.normal(size=(2, 3))
     high = b_y[1] + 1000
-    return (W_y[0], b_y[0], a[0]), (W_y[1], b_y[1], a[1]), (W_y[1], high, a[1])
+    apart = a[0].copy()
+    apart[:, 0] = 1000, -1000, 0, 1000, -1000
+    W_apart = W_y[0].copy()
+    W_apart[:, 0] = 1
+    return (
+        (W_y[0], b_y[0], a[0]),
+        (W_y[1], b_y[1], a[1]),
+        (W_y[1], high, a[1]),
+        (W_apart, b_y[0], apart),
+    )
 
 
 output_layer = Exercise(
     title="The output layer",
     solution=_output,
     cases=_output_cases(),
+    tolerance=1e-4,  # a right answer in float32 has logits near 1,000 too
     mistakes=(
         Mistake(
             "overflow",

@@ -31,6 +31,7 @@ def trajectories() -> Explorer:
             "activation": Choice("activation g₁", ["tanh", "ReLU"]),
             "scale": Slider("weight scale", 0.5, 1.0, 2.0, 0.1),
             "input_size": Choice("input size", [0.1, 0.3, 1.0, 3.0], 1.0, slider=True),
+            "matrix": Slider("matrix drawn", 1, 2, 20, 1),
         },
         height=2.7,
     )

@@ -11,6 +11,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from companion.cells import RNN, RNNParams
+from companion.dynamics import ACTIVATIONS
 from companion.figures import boxes, diagrams, style
 from companion.unroll import unroll
 
@@ -23,8 +24,6 @@ __all__ = [
     "step_by_step_setup",
     "step_by_step_update",
 ]
-
-ACTIVATIONS = {"tanh": jnp.tanh, "ReLU": jax.nn.relu}
 
 
 class Pass(NamedTuple):
@@ -58,12 +57,8 @@ def forward(xs=None, activation: str = "tanh") -> Pass:
     a = np.asarray(unroll(cell, params, jnp.asarray(xs)).a, float)
     before = np.concatenate([np.zeros((1, 3)), a[:-1]])
     z = np.concatenate([before, xs], axis=1) @ W_a.T + w["b_a"]
-    return Pass(xs, z, a, softmax(a @ w["W_y"].T + w["b_y"]))
-
-
-def softmax(z: np.ndarray) -> np.ndarray:
-    e = np.exp(z - z.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+    y_hat = jax.nn.softmax(a @ w["W_y"].T + w["b_y"])
+    return Pass(xs, z, a, np.asarray(y_hat, float))
 
 
 def step_by_step_setup(fig: Figure, t: int, first: Real, activation: str) -> dict:
@@ -138,7 +133,7 @@ def step_by_step_update(artists: dict, t: int, first: Real, activation: str) -> 
 
 
 def step_by_step_describe(run: Pass, t: int, first: Real, activation: str) -> str:
-    a = ", ".join(f"{number:.2f}" for number in run.a[t - 1])
+    a = ", ".join(f"{number:z.2f}" for number in run.a[t - 1])  # z: no -0.00
     likely = int(run.y_hat[t - 1].argmax())
     return (
         f"a⟨{t}⟩ is ({a}), and output {likely + 1} of 2 has the larger probability, "
@@ -156,6 +151,8 @@ def causality(fig: Figure, change=None) -> str:
     change = _small_change() if change is None else np.asarray(change, float)
     if change.ndim != 2 or change.shape[0] != change.shape[1]:
         raise ValueError(f"change must be a square matrix, got shape {change.shape}")
+    if not change.any():
+        raise ValueError("change is 0 everywhere: nothing moved, so there is no map")
     T = len(change)
     ax = fig.subplots()
     seen = np.ma.masked_equal(change, 0)
@@ -179,7 +176,8 @@ def causality(fig: Figure, change=None) -> str:
         )
     return (
         f"A {T} by {T} map of how far output t moves when input k is touched: "
-        f"{int((change[early] > 0).sum())} cells with t before k are not 0."
+        f"{int((change[early] > 0).sum())} cells with t before k are not 0, "
+        f"{int((change[~early] == 0).sum())} cells from the diagonal on are 0."
     )
 
 

@@ -58,9 +58,9 @@ def compare(
     ax.margins(x=0.05)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=2)
     rows = "; ".join(
-        f"{name} {spread(scores, decimals)}" for name, scores in runs.items()
+        f"{name}: {spread(scores, decimals)}" for name, scores in runs.items()
     )
-    against = f"{best_name} {best:.{decimals}f}" + (
-        "" if chance is None else f", {chance_name} {chance:.{decimals}f}"
+    against = f"{best_name} {best:.3g}" + (
+        "" if chance is None else f", {chance_name} {chance:.3g}"
     )
     return f"Dots, one for each seed, against {label}: {rows or 'no runs'}; {against}."
