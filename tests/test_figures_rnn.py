@@ -68,7 +68,7 @@ def test_the_explorer_shows_the_numbers_of_its_step(activation, g1):
         columns = artists["columns"]
         before = a[t - 2] if t > 1 else np.zeros(3)
         np.testing.assert_allclose(shown(columns["before"]), before, atol=6e-3)
-        np.testing.assert_allclose(np.tanh(shown(columns["z"])), a[t - 1], atol=6e-3)
+        np.testing.assert_allclose(g1(shown(columns["z"])), a[t - 1], atol=6e-3)
         assert f"{y_hat[t - 1].max():.2f}" in explorer.describe()
 
 
@@ -115,7 +115,7 @@ def test_larger_weights_drive_tanh_flat_and_relu_away():
     assert flat == sorted(flat)
     assert dynamics.wander(2.0, 1.0, "tanh").rms.max() < 1
     assert dynamics.wander(2.0, 1.0, "ReLU").rms[-1] > 1e3
-    with pytest.raises(ValueError, match="activation must be one of"):
+    with pytest.raises(ValueError, match="activation must be 'tanh' or 'ReLU'"):
         dynamics.wander(1.0, 1.0, "relu")
 
 
@@ -135,7 +135,7 @@ def test_the_trajectories_show_what_was_computed():
 def test_scores_are_drawn_and_said():
     runs = {"right": [1.0, 0.98], "wrong": [0.1, 0.2]}
     picture = scores.compare(runs, chance=0.125)
-    assert "right 0.99 [0.98, 1.00]; wrong 0.15 [0.10, 0.20]" in picture.alt
+    assert "right: 0.99 [0.98, 1.00]; wrong: 0.15 [0.10, 0.20]" in picture.alt
     (ax,) = picture.fig.axes
     dots = {tuple(line.get_xdata()) for line in ax.lines}
     assert {(1.0, 0.98), (0.1, 0.2)} <= dots

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.tasks.memory import Echo
@@ -16,6 +16,7 @@ def draw(task, batch=200, seed=0):
     return jax.tree.map(np.asarray, task.sample(jax.random.key(seed), batch))
 
 
+@settings(max_examples=8)  # each shape is drawn by functions compiled for it
 @given(lag=st.integers(0, 5), n_symbols=st.integers(1, 9), more=st.integers(1, 5))
 def test_the_target_is_the_symbol_lag_steps_ago(lag, n_symbols, more):
     task = Echo(lag=lag, n_symbols=n_symbols, T=lag + more)
