@@ -107,7 +107,8 @@ def test_affine_gives_the_first_columns_to_a(x64):
 )
 def test_shapes_follow_from_n_a_n_x_and_the_leading_axes(name, n_a, n_x, batch, tokens):
     cell = dataclasses.replace(CELLS[name][0], n_a=n_a)
-    x = jax.ShapeDtypeStruct(*((batch, int) if tokens else ((*batch, n_x), float)))
+    shape, dtype = (batch, jnp.int32) if tokens else ((*batch, n_x), jnp.float32)
+    x = jax.ShapeDtypeStruct(shape, dtype)
 
     def run(key, x):
         params = cell.init(key, n_x)
