@@ -21,7 +21,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 from jax.nn import sigmoid
 from jaxtyping import Float, Integer
 
@@ -67,14 +67,12 @@ def times(
     return x @ W.T
 
 
-@jax.jit
 def columns(W, tokens):
     """Column `tokens` of W along the last axis, NaN for one that W does not have."""
     column = tokens.astype(int)  # W may have more than a small integer type can count
     outside = (column < 0) | (column >= W.shape[1])
-    # Made from a weight: a NaN that XLA sees coming, it may optimise away.
-    nan = jnp.sqrt(-1 - lax.stop_gradient(W[0, 0]) ** 2)
-    return jnp.where(outside[..., None], nan, W.T[jnp.where(outside, 0, column)])
+    none = jnp.full((1, W.shape[0]), jnp.nan, W.dtype)  # read by every id outside
+    return jnp.concatenate([W.T, none])[jnp.where(outside, W.shape[1], column)]
 
 
 def affine(
