@@ -75,8 +75,6 @@ def bits_per_character(nats, characters: int) -> Float[Array, ""]:
 
 
 def mean_where(values: Float[Array, "..."], mask) -> Float[Array, ""]:
-    # half precision cannot count past a few thousand tokens
-    values = values.astype(jnp.promote_types(values.dtype, jnp.float32))
     return values.mean() if mask is None else values.mean(where=mask)
 
 

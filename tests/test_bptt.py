@@ -231,15 +231,18 @@ def test_a_subclass_does_not_inherit_the_rule():
 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("checkpoint", [False, True])
-def test_a_gradient_has_the_dtype_of_its_argument(fast, checkpoint):
+@pytest.mark.parametrize(
+    "of_params, of_xs", [(jnp.bfloat16, jnp.float32), (jnp.float32, jnp.bfloat16)]
+)
+def test_a_gradient_has_the_dtype_of_its_argument(fast, checkpoint, of_params, of_xs):
     cell = LSTM(3)
-    params = cell.init(jax.random.key(0), 2, dtype=jnp.bfloat16)
-    xs = jax.random.normal(jax.random.key(1), (5, 2))
+    params = cell.init(jax.random.key(0), 2, dtype=of_params)
+    xs = jax.random.normal(jax.random.key(1), (5, 2), of_xs)
 
     def total(params, xs):
         states = unroll(cell, params, xs, fast=fast, checkpoint=checkpoint)
         return jnp.sum(states.a)
 
     d_params, d_xs = jax.grad(total, (0, 1))(params, xs)
-    assert {leaf.dtype for leaf in d_params} == {jnp.dtype(jnp.bfloat16)}
-    assert d_xs.dtype == jnp.float32
+    assert {leaf.dtype for leaf in d_params} == {jnp.dtype(of_params)}
+    assert d_xs.dtype == of_xs
