@@ -18,6 +18,7 @@ ROOT = pathlib.Path(companion.__file__).parent
 FLOORS = {
     "validate": 0,
     "cells": 1,
+    "cliff": 1,
     "losses": 1,
     "tasks": 1,
     "text": 1,
@@ -26,17 +27,18 @@ FLOORS = {
     "unroll": 3,
     "dynamics": 4,
     "layers": 4,
-    "gradients": 4,
-    "models": 5,
-    "sampling": 6,
-    "training": 6,
+    "inside": 4,
+    "gradients": 5,
+    "models": 6,
+    "sampling": 7,
+    "training": 7,
     "exercises": 2,
-    "figures": 7,
-    "controls": 8,
-    "explorer": 9,
-    "explorers": 10,
+    "figures": 8,
+    "controls": 9,
+    "explorer": 10,
+    "explorers": 11,
 }
-JAX_ONLY = {name for name, floor in FLOORS.items() if floor <= 6}
+JAX_ONLY = {name for name, floor in FLOORS.items() if floor <= 7}
 
 
 def modules():
