@@ -1,6 +1,9 @@
-"""Training: the whole run is one compiled scan over batches made beforehand."""
+"""Training: the whole run is one compiled loop, whatever its number of steps."""
 
+import math
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +14,7 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from companion import validate
+from companion.progress import in_chunks
 
 __all__ = ["Fit", "fit"]
 
@@ -27,59 +31,121 @@ class Fit(NamedTuple):
 
 
 def fit(
-    loss: Callable[[Any, Any], Array],
+    loss: Callable[[Any, Any], Any],
     params,
     batches,
     *,
-    learning_rate: float = 1e-2,
-    clip: float | None = 1.0,
+    steps=None,
+    key=None,
+    learning_rate=None,
+    clip=1.0,
+    clip_by="norm",
+    optimiser=None,
     over_seeds: bool = False,
+    progress: bool | None = None,
 ) -> Fit:
-    """Minimise `loss(params, batch)` with Adam, one step a batch.
+    """Minimise `loss(params, batch)`, one step a batch.
 
-    batches: a pytree of arrays whose first axis is the step, made before the run.
-    learning_rate: falls linearly to a twentieth of itself over the run.
-    clip: gradients of a larger global norm are scaled down to it; None never clips.
-    over_seeds: params and batches have a seed axis in front of everything else, and
-        that many independent runs are trained at once.
+    batches: a pytree of arrays whose first axis is the step, made before the run; or a
+        function `sample(key) -> batch`, which needs steps and key.
+    steps, key: step t trains on `sample(jax.random.fold_in(key, t))`. With over_seeds
+        each seed does so with its own of `jax.random.split(key, seeds)`.
+    learning_rate: Adam's (Kingma and Ba 2015), 0.01 if not given; it falls linearly to
+        a twentieth of itself over the run.
+    clip, clip_by: by "norm", a gradient whose numbers as one vector are longer than
+        clip is scaled down to that length (Pascanu et al. 2013); by "value", each
+        number is cut to [-clip, clip]. None or infinity never clips.
+    optimiser: an optax.GradientTransformation in place of Adam. What it receives is
+        clipped; its rate is its own, so learning_rate must be left out.
+    over_seeds: every array of params and batches has a seed axis in front, and that
+        many independent runs are trained at once. learning_rate and clip may then be
+        (seeds,): a sweep over either is one compiled program.
+    progress: a bar while training lasts, once it has lasted a second. None: unless the
+        environment variable TQDM_DISABLE is set.
 
-    Raises FloatingPointError, with the step, if the loss or the gradient stops being
-    finite.
+    Same arguments, same result, to the last bit. Ctrl-C ends the run with a warning
+    and returns what the steps so far have trained.
+
+    Raises FloatingPointError when the loss or the gradient of a seed is not finite: it
+    names the step, the last finite gradient norm and what to try, and its attribute
+    `fit` is the Fit up to that step, all of it finite.
     """
-    leaves = [jnp.shape(leaf) for leaf in jax.tree.leaves(batches)]
-    axes = 2 if over_seeds else 1
-    if not leaves or any(len(s) < axes or s[:axes] != leaves[0][:axes] for s in leaves):
-        wanted = "(seeds, steps, ...)" if over_seeds else "(steps, ...)"
-        raise ValueError(f"batches must hold arrays {wanted}, got shapes {leaves}")
-    if learning_rate <= 0 or (clip is not None and clip <= 0):
-        raise ValueError(
-            f"learning_rate and clip must be positive, got {learning_rate} and {clip}"
-        )
-    validate.positive_int("number of steps", leaves[0][axes - 1])
-    optimiser = adam(learning_rate, clip, steps=leaves[0][axes - 1])
+    if not callable(loss):
+        raise TypeError(f"loss must be a function, got {type(loss).__name__}")
+    validate.one_of("clip_by", clip_by, ("norm", "value"))
+    params, seeds = as_params(params, over_seeds)
+    steps, batch_at, source = as_source(batches, steps, key, seeds)
+    clips = per_seed("clip", math.inf if clip is None else clip, seeds)
+    if optimiser is None:
+        given = 1e-2 if learning_rate is None else learning_rate
+        rates = per_seed("learning_rate", given, seeds)
 
-    def one_run(params, batches):
-        def body(carry, batch):
-            params, memory = carry
-            value, gradient = jax.value_and_grad(loss)(params, batch)
-            updates, memory = optimiser.update(gradient, memory, params)
-            params = optax.apply_updates(params, updates)
-            return (params, memory), (value, norm(gradient))
+        def optimiser_of(rate):
+            return optax.adam(optax.linear_schedule(rate, rate / 20, steps))
+    else:
+        validate.instance("optimiser", optimiser, optax.GradientTransformation)
+        if learning_rate is not None:
+            raise ValueError(
+                f"learning_rate is for Adam; with an optimiser leave it out, got "
+                f"{learning_rate}"
+            )
+        rates = np.ones_like(clips)
 
-        start = (params, optimiser.init(params))
-        (params, _), (losses, norms) = lax.scan(body, start, batches)
-        return Fit(params, losses, norms)
+        def optimiser_of(rate):
+            return optimiser
+
+    def one_step(params, memory, batch, rate, clip):
+        value, gradient = jax.value_and_grad(one_float(loss))(params, batch)
+        size = norm(gradient)
+        gradient = clipped(gradient, size, clip, clip_by)
+        updates, memory = optimiser_of(rate).update(gradient, memory, params)
+        return optax.apply_updates(params, updates), memory, value, size
+
+    start = optimiser_of(1.0).init
+    if seeds is not None:
+        one_step, start = jax.vmap(one_step), jax.vmap(start)
 
     # jitted here, in each call: whatever `loss` reads from outside is read afresh
-    done = jax.jit(jax.vmap(one_run) if over_seeds else one_run)(params, batches)
-    refuse_infinite(done)
-    return done
+    @jax.jit
+    def advance(run, stop, source, rates, clips):
+        def going(run):
+            return (run.step < stop) & run.finite
+
+        def body(run):
+            before = (run.params, run.memory)
+            batch = batch_at(source, run.step)
+            *after, value, size = one_step(*before, batch, rates, clips)
+            finite = jnp.all(jnp.isfinite(value) & jnp.isfinite(size))
+            kept = partial(jnp.where, finite)  # a step that went wrong changes nothing
+            after = jax.tree.map(kept, tuple(after), before)
+            losses = run.losses.at[..., run.step].set(value)
+            norms = run.norms.at[..., run.step].set(size)
+            return Run(run.step + finite, *after, losses, norms, finite)
+
+        return lax.while_loop(going, body, run)
+
+    history = np.zeros((steps,) if seeds is None else (seeds, steps), clips.dtype)
+    run = Run(np.int32(0), params, start(params), history, history, np.True_)
+    if progress is None:
+        progress = not os.environ.get("TQDM_DISABLE")
+    run = in_chunks(advance, run, steps, progress, source, rates, clips)
+    done, losses, norms = int(run.step), run.losses, run.norms
+    if done < steps:
+        losses, norms = losses[..., :done], norms[..., :done]
+    if not run.finite:
+        raise not_finite(run, Fit(run.params, losses, norms), clips)
+    return Fit(run.params, losses, norms)
 
 
-def adam(learning_rate, clip, steps) -> optax.GradientTransformation:
-    schedule = optax.linear_schedule(learning_rate, learning_rate / 20, steps)
-    parts = [] if clip is None else [optax.clip_by_global_norm(clip)]
-    return optax.chain(*parts, optax.adam(schedule))
+class Run(NamedTuple):
+    """Where a run stands: `step` steps are done, and all they left is finite."""
+
+    step: Any
+    params: Any
+    memory: Any  # what the optimiser remembers
+    losses: Any
+    norms: Any
+    finite: Any  # False: step `step` was tried and is not part of params or memory
 
 
 def norm(gradient) -> Array:
@@ -87,19 +153,126 @@ def norm(gradient) -> Array:
     return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(gradient)))
 
 
-def refuse_infinite(done: Fit) -> None:
-    """Raise if a loss or a gradient norm is not finite, with where it began."""
-    losses = np.atleast_2d(done.losses)  # (seeds, steps), one seed if there is no axis
-    norms = np.atleast_2d(done.gradient_norms)
-    bad = ~(np.isfinite(losses) & np.isfinite(norms))
-    if not bad.any():
-        return
-    step = int(np.argmax(bad.any(axis=0)))
-    seed = int(np.argmax(bad[:, step]))
-    what = "gradient" if np.isfinite(losses[seed, step]) else "loss"
-    of_seed = f" of seed {seed}" if np.ndim(done.losses) == 2 else ""
-    before = f" The gradient norm a step before was {norms[seed, step - 1]:.3g}."
-    raise FloatingPointError(
-        f"the {what}{of_seed} is not finite at step {step}."
-        f"{before if step else ''} Lower learning_rate or set clip."
-    )
+def clipped(gradient, size, clip, clip_by):
+    """A gradient of norm `size`, scaled down or cut number by number."""
+    leaves, tree = jax.tree.flatten(gradient)
+    if clip_by == "value":
+        cut = [jnp.clip(leaf, -clip, clip) for leaf in leaves]
+    else:
+        cut = [leaf * jnp.minimum(1, clip / size) for leaf in leaves]
+    cut = [new.astype(leaf.dtype) for new, leaf in zip(cut, leaves, strict=True)]
+    return jax.tree.unflatten(tree, cut)
+
+
+def not_finite(run: Run, fit: Fit, clips) -> FloatingPointError:
+    """The error that says where a run went wrong, and what the steps before suggest."""
+    t = int(run.step)
+    losses, norms = np.atleast_2d(run.losses), np.atleast_2d(run.norms)
+    seed = int(np.argmin(np.isfinite(losses[:, t]) & np.isfinite(norms[:, t])))
+    what = "gradient" if np.isfinite(losses[seed, t]) else "loss"
+    of_seed = f" of seed {seed}" if np.ndim(run.losses) == 2 else ""
+    said = f"the {what}{of_seed} is not finite at step {t}. "
+    if t == 0:
+        said += "No step was taken yet: look at the initial params and the first batch"
+        said += ", and for a square root or log of 0." if what == "gradient" else "."
+    else:
+        last, usual = norms[seed, t - 1], np.median(norms[seed, : max(t - 1, 1)])
+        said += f"The last finite gradient norm was {last:.3g}, "
+        said += f"the median before it {usual:.3g}. "
+        clip = np.atleast_1d(clips)[seed]
+        lower = "lower learning_rate" + (" or set clip" if np.isinf(clip) else "")
+        if last > 10 * usual:
+            kept = "" if np.isinf(clip) else f" in spite of clip={clip:g}"
+            said += f"The gradient exploded{kept}: {lower}."
+        else:
+            said += f"Look at the batch of step {t}; if it is sound, {lower}."
+    error = FloatingPointError(said)
+    error.fit = fit
+    return error
+
+
+def one_float(loss):
+    """The loss, which must return one float."""
+
+    def checked(params, batch):
+        value = loss(params, batch)
+        dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+        if shape != () or not jnp.issubdtype(dtype, jnp.floating):
+            came = (
+                type(value).__name__ if shape is None else f"{dtype} of shape {shape}"
+            )
+            raise TypeError(f"loss must return one float, got {came}")
+        return value
+
+    return checked
+
+
+def as_params(params, over_seeds: bool):
+    """Parameters as arrays of floats, and the number of seeds or None."""
+    if not jax.tree.leaves(params):
+        raise ValueError(f"params must hold arrays to train, got {params!r}")
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        dtype = jnp.result_type(leaf)
+        if not jnp.issubdtype(dtype, jnp.floating):
+            where = f"params{jax.tree_util.keystr(path)}"
+            raise TypeError(f"{where} must hold floats, got {dtype}")
+    # a dtype spelled out: a weak type would change in the loop, and compile it again
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), params)
+    if not over_seeds:
+        return params, None
+    return params, leading("params", params, "(seeds, ...)", 1)[0]
+
+
+def leading(name, tree, wanted, axes):
+    """The leading axes, which every array of a pytree must share."""
+    shapes = [jnp.shape(leaf) for leaf in jax.tree.leaves(tree)]
+    if not shapes or any(len(s) < axes or s[:axes] != shapes[0][:axes] for s in shapes):
+        raise ValueError(f"{name} must hold arrays {wanted}, got shapes {shapes}")
+    return shapes[0][:axes]
+
+
+def as_source(batches, steps, key, seeds):
+    """The number of steps, and batch_at(source, t) with its source of batches."""
+    if callable(batches):
+        if steps is None or key is None:
+            raise ValueError("batches is a function: it needs steps and key")
+        dtype = getattr(key, "dtype", None)
+        if dtype is None or not jnp.issubdtype(dtype, jax.dtypes.prng_key) or key.shape:
+            raise TypeError(f"key must be one jax.random.key, got {key!r}")
+
+        def draw(key, t):
+            return batches(jax.random.fold_in(key, t))
+
+        steps = validate.positive_int("steps", steps)
+        if seeds is None:
+            return steps, draw, key
+        return steps, jax.vmap(draw, (0, None)), jax.random.split(key, seeds)
+    if steps is not None or key is not None:
+        raise ValueError("steps and key go with a function as batches, not with arrays")
+    axis, wanted = (0, "(steps, ...)") if seeds is None else (1, "(seeds, steps, ...)")
+    axes = leading("batches", batches, wanted, axis + 1)
+    if seeds is not None and axes[0] != seeds:
+        raise ValueError(f"params is for {seeds} seeds, but batches for {axes[0]}")
+
+    def batch_at(batches, t):
+        def pick(rows):
+            return lax.dynamic_index_in_dim(rows, t, axis, keepdims=False)
+
+        return jax.tree.map(pick, batches)
+
+    return validate.positive_int("number of steps", axes[axis]), batch_at, batches
+
+
+def per_seed(name, value, seeds):
+    """A positive number, or with seeds one each, as an array: (), or (seeds,)."""
+    shape = () if seeds is None else (seeds,)
+    try:
+        numbers = np.asarray(value, jnp.zeros(()).dtype)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
+    if numbers.shape not in ((), shape):
+        each = f" or one a seed, {shape}" if shape else ""
+        raise ValueError(f"{name} must be one number{each}, got shape {numbers.shape}")
+    if not np.all(numbers > 0):
+        raise ValueError(f"{name} must be positive, got {value}")
+    return np.broadcast_to(numbers, shape)

@@ -31,7 +31,7 @@ def compare(path: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
         command,
         cwd=path.parent,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1"},
         capture_output=True,
         text=True,
         timeout=NOTEBOOK_TIMEOUT,

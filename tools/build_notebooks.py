@@ -32,7 +32,9 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     Raises:
         CellExecutionError: a cell raised an exception.
     """
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")  # the kernel inherits it
+    # the kernel inherits both; a progress bar would differ from run to run
+    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    os.environ.setdefault("TQDM_DISABLE", "1")
     NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,

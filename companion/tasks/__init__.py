@@ -1,5 +1,23 @@
 """Generated data whose best possible score is known, one module a task."""
 
-from companion.tasks import examples, memory, patterns
+from companion.tasks import (
+    agreement,
+    base,
+    counting,
+    cues,
+    examples,
+    memory,
+    patterns,
+    quantities,
+)
 
-__all__ = ["examples", "memory", "patterns"]
+__all__ = [
+    "agreement",
+    "base",
+    "counting",
+    "cues",
+    "examples",
+    "memory",
+    "patterns",
+    "quantities",
+]
