@@ -8,10 +8,10 @@ TORCH ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint notebooks address bench constraints clean
+.PHONY: help lab test lint notebooks address bench bench-explorer constraints clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 	@echo 'PYTHON=python3.13 names the interpreter .venv is built with; ARGS="..." is'
 	@echo 'handed on: make lab ARGS="--port 9000", make test ARGS="-k cells".'
 
@@ -34,6 +34,9 @@ address: .venv/test.stamp  ## stamp the public address into notebooks and README
 bench: .venv-bench/bench.stamp  ## compare speed with other libraries in one run
 	@test -z "$(TORCH)" || .venv-bench/bin/python -m pip install --quiet $(TORCH)
 	@.venv-bench/bin/python -m benchmarks.headline $(ARGS)
+
+bench-explorer: .venv/test.stamp  ## time a slider of the microscope in a browser
+	@.venv/bin/python -m benchmarks.explorer $(ARGS)
 
 constraints: .venv/test.stamp  ## record the installed versions in constraints.txt
 	@.venv/bin/python tools/freeze.py

@@ -16,6 +16,7 @@ import companion
 ROOT = pathlib.Path(companion.__file__).parent
 # a module of companion -> its floor; a package stands for all its modules
 FLOORS = {
+    "progress": 0,
     "validate": 0,
     "cells": 1,
     "cliff": 1,
@@ -29,6 +30,8 @@ FLOORS = {
     "layers": 4,
     "inside": 4,
     "gradients": 5,
+    "nudges": 5,
+    "microscope": 6,
     "models": 6,
     "sampling": 7,
     "training": 7,

@@ -85,7 +85,7 @@ def test_help_lists_every_target():
     text = (COURSE / "Makefile").read_text()
     targets = re.search(r"^\.PHONY: (.*)$", text, re.M)[1].split()
     assert {"lab", "test", "notebooks", "bench", "lint", "address"} <= set(targets)
-    listed = re.findall(r"^  make (\w+)", make(COURSE, "help").stdout, re.M)
+    listed = re.findall(r"^  make ([\w-]+)", make(COURSE, "help").stdout, re.M)
     assert sorted(listed) == sorted(targets)
 
 
@@ -444,8 +444,8 @@ def test_the_table_says_what_is_there(number):
 
 def test_the_number_of_finished_notebooks():
     words = "no one two three four five six seven eight nine ten eleven twelve".split()
-    said = re.search(r"The first (\w+) are finished", README)[1]
-    assert words.index(said) == len(NOTEBOOKS)
+    said = re.search(r"(\w+) of them are finished", README)[1]
+    assert words.index(said.lower()) == len(NOTEBOOKS)
 
 
 def test_links_lead_somewhere():

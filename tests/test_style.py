@@ -6,6 +6,7 @@ import inspect
 import io
 import pkgutil
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -72,8 +73,6 @@ def test_the_caller_does_not_pass_the_figure():
 
 
 def test_a_readers_settings_come_back_and_do_not_get_in():
-    import matplotlib
-
     plain = identity().png()
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black"}):
         assert identity().png() == plain
@@ -157,3 +156,14 @@ def test_symbols():
 def test_unknown_quantities_are_refused(function):
     with pytest.raises(ValueError, match="quantity must be one of"):
         function("h")
+
+
+def test_drawing_inside_of_drawing_keeps_the_settings_until_the_end():
+    with matplotlib.rc_context({"font.size": 7}):
+        with style.drawing():
+            with pytest.raises(ZeroDivisionError), style.drawing():
+                raise ZeroDivisionError
+            assert matplotlib.rcParams["font.size"] == 10
+        assert matplotlib.rcParams["font.size"] == 7
+        with style.drawing():
+            assert matplotlib.rcParams["font.size"] == 10

@@ -4,6 +4,6 @@ Each name in a module's `__all__` is a function that needs no argument and retur
 `Explorer`. The tests find all of them by this rule.
 """
 
-from companion.explorers import notation, rnn, start
+from companion.explorers import bptt, clipping, gradients, notation, rnn, start
 
-__all__ = ["notation", "rnn", "start"]
+__all__ = ["bptt", "clipping", "gradients", "notation", "rnn", "start"]

@@ -2,9 +2,14 @@
 
 from companion.figures import (
     boxes,
+    bptt,
+    clipping,
     diagrams,
+    gradients,
     live,
+    microscope,
     notation,
+    reach,
     rnn,
     scores,
     start,
@@ -16,9 +21,14 @@ from companion.figures import (
 
 __all__ = [
     "boxes",
+    "bptt",
+    "clipping",
     "diagrams",
+    "gradients",
     "live",
+    "microscope",
     "notation",
+    "reach",
     "rnn",
     "scores",
     "start",

@@ -17,14 +17,16 @@ import base64
 import functools
 import inspect
 import io
+import struct
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Real
 from types import MappingProxyType
 
 import matplotlib
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -117,6 +119,7 @@ _RC = {
     "ytick.color": "#333333",
 }
 _LOCK = threading.RLock()
+_entered = 0  # how often the thread that holds the lock is inside of `drawing`
 
 
 @contextmanager
@@ -126,8 +129,15 @@ def drawing() -> Iterator[None]:
     Matplotlib is not safe to use from two threads, and its settings are global:
     everything that makes, changes or renders a figure happens in here.
     """
-    with _LOCK, matplotlib.rc_context(_RC):
-        yield
+    global _entered
+    with _LOCK:
+        # the settings cost a millisecond or two, so only the outermost makes them
+        with nullcontext() if _entered else matplotlib.rc_context(_RC):
+            _entered += 1
+            try:
+                yield
+            finally:
+                _entered -= 1
 
 
 def figure(width: Real = 7.2, height: Real = 3.6) -> Figure:
@@ -149,6 +159,8 @@ def settle(fig: Figure) -> None:
 
 def encode(canvas: FigureCanvasAgg, level: int = 9) -> bytes:
     """What the canvas shows as an RGB PNG; `level` 1 is quick, 9 is small."""
+    if level == 1:
+        return _encode_quickly(canvas)
     rgba = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba())
     stream = io.BytesIO()
     rgba.convert("RGB").save(
@@ -158,6 +170,25 @@ def encode(canvas: FigureCanvasAgg, level: int = 9) -> bytes:
         compress_type=zlib.Z_DEFAULT_STRATEGY,  # for drawings smaller than Pillow's own
     )
     return stream.getvalue()
+
+
+def _encode_quickly(canvas: FigureCanvasAgg) -> bytes:
+    """The same PNG in half of Pillow's time, which tries every filter on every row."""
+    rgba = np.asarray(canvas.buffer_rgba())
+    height, width, _ = rgba.shape
+    rows = np.zeros((height, 1 + 3 * width), np.uint8)  # each begins with "no filter"
+    for channel in range(3):  # a colour at a time: quicker than all three together
+        rows[:, 1 + channel :: 3] = rgba[..., channel]
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(rows, 1),
+        b"IEND": b"",
+    }
+    png = b"\x89PNG\r\n\x1a\n"
+    for name, data in chunks.items():
+        png += struct.pack(">I", len(data)) + name + data
+        png += struct.pack(">I", zlib.crc32(name + data))
+    return png
 
 
 def line(quantity: str) -> dict[str, object]:
