@@ -260,6 +260,8 @@ def share_by_lag(parts) -> np.ndarray:
     ]
     norms = np.sqrt(sum(squares))
     total = norms.sum()
+    if not np.isfinite(total):
+        raise ValueError("parts are not finite: there is no gradient to share out")
     if not total > 0:
         raise ValueError("parts are all zero: there is no gradient to share out")
     return norms / total

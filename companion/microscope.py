@@ -16,14 +16,15 @@ from companion import nudges, validate
 from companion.cells import GRU, LSTM, RNN, Cell
 from companion.inside import FLAT, inside
 
-__all__ = ["CELLS", "LONGEST", "UNITS", "View", "look"]
+__all__ = ["CELLS", "LONGEST", "View", "look"]
 
-UNITS, LONGEST = 64, 200
+LONGEST = 200
+# half as many units where a step costs several times as much: a slider has to follow
 CELLS = {
-    "tanh": RNN(UNITS),
-    "ReLU": RNN(UNITS, activation=jax.nn.relu),
-    "GRU": GRU(UNITS),
-    "LSTM": LSTM(UNITS),
+    "tanh": RNN(64),
+    "ReLU": RNN(64, activation=jax.nn.relu),
+    "GRU": GRU(32),
+    "LSTM": LSTM(32),
 }
 # A ReLU network that starts at 0 and hears k times the noise has k times the states and
 # the same Jacobians: heard this softly, and exactly so, none overflows in 200 steps.
@@ -64,12 +65,13 @@ def look(
     T: Integral = 100,
     seed: Integral = 1,
 ) -> View:
-    """Run an untrained cell of 64 units on T steps of noise and nudge it at each step.
+    """Run an untrained cell on T steps of noise and nudge it at each step.
 
-    cell: "tanh", "ReLU", "GRU" or "LSTM". rho: every recurrent matrix is orthogonal
-    times rho, its spectral radius. input_scale: s. bias: of the gate that keeps, so
-    that it keeps sigmoid(bias) when all is still: b_f of the LSTM, -b_u of the GRU; the
-    others have none. T: steps, a multiple of 10 up to 200. seed: of matrices and noise.
+    cell: "tanh" or "ReLU" of 64 units, "GRU" or "LSTM" of 32. rho: every recurrent
+    matrix is orthogonal times rho, its spectral radius. input_scale: s. bias: of the
+    gate that keeps, so that it keeps sigmoid(bias) when all is still: b_f of the LSTM,
+    -b_u of the GRU; the others have none. T: steps, a multiple of 10 up to 200. seed:
+    of matrices and noise.
 
     Raises ValueError for an unknown cell or another T.
     """
@@ -112,7 +114,7 @@ def _inside(cell, params, xs):
 
 
 def _slopes(cell, values):
-    """The slope of each nonlinearity as a share of its steepest, (T, UNITS)."""
+    """The slope of each nonlinearity as a share of its steepest, (T, n_a)."""
     if cell == "tanh":
         return {"a": 1 - values["a"] ** 2}
     if cell == "ReLU":
@@ -124,14 +126,14 @@ def _slopes(cell, values):
 
 
 def _network(cell, rho, input_scale, bias, seed):
-    """Params and xs (LONGEST, n_x): each map hears its own 64 of the n_x inputs."""
-    matrices, noise, listen = _drawn(seed)
-    n_x = len(cell.maps) * UNITS
+    """Params and xs (LONGEST, n_x): each map hears its own n_a of the n_x inputs."""
+    matrices, noise, listen = _drawn(seed, cell.n_a)
+    n_x = len(cell.maps) * cell.n_a
     params = {}
     for index, letter in enumerate(cell.maps):
         W = np.concatenate([rho * matrices[index], listen[index, :, :n_x]], axis=1)
         params[f"W_{letter}"] = W.astype(np.float32)
-        params[f"b_{letter}"] = np.zeros(UNITS, np.float32)
+        params[f"b_{letter}"] = np.zeros(cell.n_a, np.float32)
     if isinstance(cell, LSTM):
         params["b_f"] += np.float32(bias)
     if isinstance(cell, GRU):  # its gate takes the candidate, and keeps the rest
@@ -140,12 +142,12 @@ def _network(cell, rho, input_scale, bias, seed):
 
 
 @functools.lru_cache(maxsize=32)
-def _drawn(seed):
+def _drawn(seed, n_a):
     rng = np.random.default_rng(seed)
-    q, r = np.linalg.qr(rng.normal(size=(MAPS, UNITS, UNITS)))
+    q, r = np.linalg.qr(rng.normal(size=(MAPS, n_a, n_a)))
     signs = np.sign(np.diagonal(r, axis1=1, axis2=2))  # uniform over all rotations
-    noise = rng.normal(size=(LONGEST, MAPS * UNITS))
-    listen = np.eye(MAPS * UNITS).reshape(MAPS, UNITS, MAPS * UNITS)
+    noise = rng.normal(size=(LONGEST, MAPS * n_a))
+    listen = np.eye(MAPS * n_a).reshape(MAPS, n_a, MAPS * n_a)
     return q * signs[:, None, :], noise, listen
 
 
@@ -153,6 +155,6 @@ def _memory_by_lag(keeps):
     # a gate that float32 rounds to 0 keeps little, which is not nothing
     keeps = np.maximum(keeps[::-1], np.finfo(np.float32).tiny).astype(float)
     logs = np.cumsum(np.log10(keeps), axis=0)
-    logs = np.concatenate([np.zeros((1, UNITS)), logs])
+    logs = np.concatenate([np.zeros_like(logs[:1]), logs])
     top = logs.max(axis=1)
     return top + nudges.log_norm((10 ** (2 * (logs - top[:, None]))).mean(axis=1))

@@ -236,6 +236,8 @@ def test_shares_hold_numbers_whose_squares_leave_float32():
     assert gradients.share_by_lag(parts).tolist() == [0.5, 0.5]
     with pytest.raises(ValueError, match="parts are all zero"):
         gradients.share_by_lag(jax.tree.map(jnp.zeros_like, parts))
+    with pytest.raises(ValueError, match="parts are not finite"):
+        gradients.share_by_lag(jax.tree.map(lambda part: part * jnp.nan, parts))
 
 
 def test_what_does_not_fit_is_named(as_readers_run_it):

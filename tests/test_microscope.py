@@ -6,7 +6,7 @@ import pytest
 
 from companion import gradients, nudges
 from companion.cells import GRU, LSTM, SimplifiedGRU
-from companion.microscope import CELLS, LONGEST, UNITS, look
+from companion.microscope import CELLS, LONGEST, look
 from companion.unroll import unroll
 
 cells = pytest.mark.parametrize("cell", list(CELLS))
@@ -41,7 +41,7 @@ def test_the_closed_forms_are_forward_mode(cell):
     a = values["a"]
     values["slope"] = (a > 0).astype(a.dtype) if cell == "ReLU" else 1 - a**2
     steps = nudges.closed_form(view.cell, view.params, values)
-    assert steps.n == J.shape[-1] == (2 if cell == "LSTM" else 1) * UNITS
+    assert steps.n == J.shape[-1] == (2 if cell == "LSTM" else 1) * CELLS[cell].n_a
     eye = np.eye(steps.n, dtype=np.float32)
     for t in (1, 2, 10):
         np.testing.assert_allclose(steps.push(t, eye).T, J[t - 1], atol=2e-6)
@@ -49,7 +49,7 @@ def test_the_closed_forms_are_forward_mode(cell):
 
 
 def test_an_orthogonal_matrix_in_a_linear_network_keeps_the_size():
-    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(UNITS, UNITS)))
+    q, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(64, 64)))
     steps = nudges.Jacobians(np.tile(0.5 * q, (30, 1, 1)))
     expected = np.log10(0.5) * np.arange(31)
     np.testing.assert_allclose(nudges.by_lag(steps), expected, atol=1e-9)
@@ -60,7 +60,7 @@ def test_an_orthogonal_matrix_in_a_linear_network_keeps_the_size():
 
 
 def test_a_nudge_that_is_gone_stays_gone():
-    J = np.tile(np.eye(UNITS, dtype=np.float32), (10, 1, 1))
+    J = np.tile(np.eye(64, dtype=np.float32), (10, 1, 1))
     J[5] = 0
     by_lag = nudges.by_lag(nudges.Jacobians(J))
     np.testing.assert_allclose(by_lag[:5], 0, atol=1e-6)

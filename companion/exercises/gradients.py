@@ -59,6 +59,19 @@ def _jacobian_without_bias(W_a, b_a, a, x):
     return _jacobian(W_a, 0 * b_a, a, x)
 
 
+def _input_first(W_a, b_a, a, x):
+    z = W_a @ np.concatenate([x, a]) + b_a
+    return (1 - np.tanh(z) ** 2)[:, None] * W_a[:, : len(a)]
+
+
+def _only_the_diagonal(W_a, b_a, a, x):
+    return np.diag(_slope(W_a, b_a, a, x)) * W_a[:, : len(a)]
+
+
+def _without_the_input(W_a, b_a, a, x):
+    return _jacobian(W_a, b_a, a, 0 * x)
+
+
 def _jacobian_cases():
     """n_x = n_a in the first, so that the columns of the input have a legal shape."""
     rng = np.random.default_rng(61)
@@ -122,6 +135,22 @@ step_jacobian = Exercise(
             _all_columns,
         ),
         Mistake("no bias", "The bias is missing from z<t>.", _jacobian_without_bias),
+        Mistake(
+            "input first",
+            "z<t> was made from [x, a]: the state comes first, [a, x].",
+            _input_first,
+        ),
+        Mistake(
+            "diagonal only",
+            "All but the diagonal is zero: np.diag(slope) has to be multiplied with @, "
+            "or the slopes as a column with *.",
+            _only_the_diagonal,
+        ),
+        Mistake(
+            "no input",
+            "x<t> is missing from z<t>: it moves the slope.",
+            _without_the_input,
+        ),
     ),
     passed="A long memory is a product of these.",
 )
@@ -161,6 +190,26 @@ def _scaled_by(size):
     return clip
 
 
+def _root_missing_in_comparison(gradients, threshold):
+    norm = _global_norm(gradients)
+    return [g * (threshold / norm) if norm**2 > threshold else g for g in gradients]
+
+
+def _factor_upside_down(gradients, threshold):
+    norm = _global_norm(gradients)
+    return [g * (norm / threshold) if norm > threshold else g for g in gradients]
+
+
+def _times_the_threshold(gradients, threshold):
+    norm = _global_norm(gradients)
+    return [g * threshold if norm > threshold else g for g in gradients]
+
+
+def _root_mean_square(gradients):
+    numbers = np.concatenate([np.ravel(g) for g in gradients])
+    return np.sqrt(np.mean(numbers**2))
+
+
 def _to_length_one(gradients, threshold):
     norm = _global_norm(gradients)
     return [g / norm if norm > threshold else g for g in gradients]
@@ -191,13 +240,26 @@ def _largest_entry(gradients):
 
 
 def _clip_cases():
-    """Too long, short enough, all zero, and long only when taken together."""
+    """Too long, short enough, all zero, and long only when taken together.
+
+    Then a length of 2 under a threshold of 3, where its square is not, a length of 0.6
+    over 0.5, where its square is not, and one so long that even its mean is over.
+    """
     rng = np.random.default_rng(62)
     long, short, together = (
         [scale * rng.normal(size=shape) for shape in ((3, 5), (3,), (2, 3))]
         for scale in (2.0, 0.01, 0.3)
     )
-    return (long, 3.0), (short, 1.0), ([0 * g for g in long], 1.0), (together, 1.2)
+    unit = [g / _global_norm(long) for g in long]
+    return (
+        (long, 3.0),
+        (short, 1.0),
+        ([0 * g for g in long], 1.0),
+        (together, 1.2),
+        ([2.0 * g for g in unit], 3.0),
+        ([0.6 * g for g in unit], 0.5),
+        ([90.0 * g for g in unit], 1.1),
+    )
 
 
 clip_by_global_norm = Exercise(
@@ -249,6 +311,28 @@ clip_by_global_norm = Exercise(
             _to_length_one,
         ),
         Mistake("not clipped", "Nothing was clipped at all.", _unclipped),
+        Mistake(
+            "root missing in the comparison",
+            "The factor is right, but the sum of squares is what was compared with the "
+            "threshold: compare its root.",
+            _root_missing_in_comparison,
+        ),
+        Mistake(
+            "mean for sum",
+            "This takes the root of the mean of the squares. A length is the root of "
+            "their sum.",
+            _scaled_by(_root_mean_square),
+        ),
+        Mistake(
+            "factor upside down",
+            "The factor is upside down: threshold / norm is the one below 1.",
+            _factor_upside_down,
+        ),
+        Mistake(
+            "not divided",
+            "The gradient is multiplied by the threshold but not divided by its norm.",
+            _times_the_threshold,
+        ),
     ),
     passed="One factor for everything, so the direction stays.",
 )
@@ -296,6 +380,18 @@ def _mixed_logarithms(norms):
 
 def _divided_not_rooted(norms):
     return np.log(1 / 2) / np.log(norms[-1] / (len(norms) - 1))
+
+
+def _first_below_half(norms):
+    return float(np.argmax(norms < 0.5))
+
+
+def _mean_of_the_factors(norms):
+    return np.log(1 / 2) / np.log(np.mean(norms[1:] / norms[:-1]))
+
+
+def _to_one_over_e(norms):
+    return -1 / np.log(_factor(norms))
 
 
 def _half_life_cases():
@@ -356,6 +452,23 @@ half_life = Exercise(
             "first step only",
             "This looks at lag 1 alone; the steps differ, so average over all of them.",
             _first_step_only,
+        ),
+        Mistake(
+            "first below a half",
+            "This is the first lag below a half, read off the curve. The half-life is "
+            "that of the average step.",
+            _first_below_half,
+        ),
+        Mistake(
+            "mean of the factors",
+            "The factors of the steps are averaged. They multiply, so take the T-th "
+            "root of their product, norms[-1].",
+            _mean_of_the_factors,
+        ),
+        Mistake(
+            "down to 1/e",
+            "This is the time to fall to 1/e, a little over a third: use ln(1/2).",
+            _to_one_over_e,
         ),
         Mistake(
             "mixed logarithms",

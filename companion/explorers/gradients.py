@@ -27,5 +27,5 @@ def microscope() -> Explorer:
             "T": Slider("steps T", 10, 100, LONGEST, 10),
             "seed": Slider("seed", 1, 1, 20, 1),
         },
-        height=4.2,
+        height=3.8,
     )

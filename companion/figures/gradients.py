@@ -32,6 +32,8 @@ def norm_by_lag(fig: Figure, panels: Mapping = EMPTY, limits: tuple | None = Non
     for ax, (title, curves) in zip(axes, panels.items(), strict=False):
         shades = colormaps["magma"](np.linspace(0.1, 0.75, max(len(curves), 1)))
         ends = []
+        if not curves:
+            raise ValueError(f"panels[{title!r}] holds no curve")
         for i, (name, norms) in enumerate(curves.items()):
             norms = np.atleast_2d(np.asarray(norms, float))
             if norms.ndim != 2:
@@ -102,9 +104,10 @@ def singular_values(fig: Figure, values=((1.0, 1.0), (0.9, 0.5), (0.8, 0.2))) ->
     float32 Jacobians.
     """
     values = np.asarray(values, float)
-    if values.ndim != 2 or not (values > 0).all():
+    if values.ndim != 2 or not values.size or not (values[:, 0] > 0).all():
         raise ValueError(
-            f"values must be (T+1, n), all above 0, got shape {values.shape}"
+            "values must be (T+1, n), the largest at each lag above 0, got shape "
+            f"{values.shape}"
         )
     ax = fig.subplots()
     lags = np.arange(len(values))
