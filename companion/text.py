@@ -5,6 +5,9 @@
     ids = vocabulary.encode(tokens, eos=True)        # (5 + 1,) integers
     ids, lengths, mask = pad([ids, ids[:3]])         # (2, 6), (2,), (2, 6)
 
+A text too long for one sequence is cut into windows of T steps. `windows` keeps the
+order, so that a state can be carried from each to the next; `random_windows` does not.
+
 Every vocabulary begins with the same three tokens, so their indices are known before
 any text is: PAD 0 fills the rows of a ragged batch, UNK 1 stands for every token the
 vocabulary does not hold, EOS 2 says that a sequence ends here.
@@ -18,7 +21,10 @@ from functools import cached_property
 from importlib import resources
 from typing import ClassVar, NamedTuple, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jax import Array
 from jaxtyping import Bool, Float, Int
 
 from companion import validate
@@ -34,8 +40,10 @@ __all__ = [
     "characters",
     "one_hot",
     "pad",
+    "random_windows",
     "split",
     "story",
+    "windows",
     "words",
 ]
 
@@ -47,7 +55,7 @@ STORIES = ("keeper", "cook")
 # letters and digits, with apostrophes inside a word; any other mark stands alone
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[^\w\s]|_")
 _MARK = re.compile(r"[^\w\s]|_")
-Tokens = TypeVar("Tokens", bound=Sequence)
+Tokens = TypeVar("Tokens", bound=Sequence | np.ndarray | Array)
 
 
 def words(text: str, *, lower: bool = True, punctuation: bool = True) -> list[str]:
@@ -200,12 +208,51 @@ def split(tokens: Tokens, held_out: float = 0.15) -> tuple[Tokens, Tokens]:
     """Cut a sequence in two in the order of time: what to learn from, what to test on.
 
     held_out: the share of the second part, between 0 and 1. In a random split nearly
-    every test sentence would have its neighbours in training.
+    every test sentence would have its neighbours in training. Split first, then cut
+    windows from each part: no window then holds tokens of both.
     """
     if not 0 < held_out < 1:
         raise ValueError(f"held_out must lie between 0 and 1, got {held_out}")
     cut = len(tokens) - round(len(tokens) * held_out)
     return tokens[:cut], tokens[cut:]
+
+
+def windows(ids, T: int, batch: int) -> Int[np.ndarray, "steps batch _"]:
+    """A long text as batches of windows in order: ids (n,) -> (steps, batch, T + 1).
+
+    The text is cut into `batch` stretches of equal length, one a row, and each window
+    of a row begins where the one before ended: carry the state of row b from step s to
+    step s + 1. A window holds T + 1 tokens, T inputs w[..., :-1] and their T targets
+    w[..., 1:], so its last token is also the first of the next. No token is a target
+    twice. Fewer than batch * T tokens, at the end of the text, are left out.
+    """
+    ids, T = _long_text(ids, T)
+    batch = validate.positive_int("batch", batch)
+    steps = (len(ids) - 1) // (batch * T)
+    if not steps:
+        raise ValueError(
+            f"ids has {len(ids)} tokens, but {batch} rows of T = {T} steps need "
+            f"{batch * T + 1}"
+        )
+    row, step = np.arange(batch)[:, None], np.arange(steps)[:, None, None]
+    return ids[(row * steps + step) * T + np.arange(T + 1)]
+
+
+def random_windows(
+    key, ids, T: int, batch: int, steps: int | None = None
+) -> Int[Array, "*steps batch _"]:
+    """Windows from random places of a long text: ids (n,) -> (batch, T + 1).
+
+    key: a jax.random.key; the same key, the same windows. steps: how many batches, in
+    front: (steps, batch, T + 1); None for one without that axis, which may be drawn in
+    a compiled loop. Every place at which a window fits is equally likely, and windows
+    may overlap. Each starts from a new state.
+    """
+    ids, T = _long_text(ids, T)
+    shape = () if steps is None else (validate.positive_int("steps", steps),)
+    shape = (*shape, validate.positive_int("batch", batch), 1)
+    starts = jax.random.randint(key, shape, 0, len(ids) - T)
+    return jnp.asarray(ids)[starts + np.arange(T + 1)]
 
 
 def story(name: str = "keeper") -> str:
@@ -232,6 +279,17 @@ def _tokens(name: str, tokens: object) -> list[str]:
         if not isinstance(token, str):
             raise TypeError(f"{name} must hold strings, got {token!r}")
     return tokens
+
+
+def _long_text(ids: object, T: int) -> tuple[Int[np.ndarray, " n"], int]:
+    ids, T = _ids("ids", ids), validate.positive_int("T", T)
+    if ids.ndim != 1:
+        raise ValueError(f"ids must be one sequence (n,), got shape {ids.shape}")
+    if len(ids) <= T:
+        raise ValueError(
+            f"ids has {len(ids)} tokens, but a window of T = {T} steps needs {T + 1}"
+        )
+    return ids.astype(np.int32), T
 
 
 def _ids(name: str, ids: object, size: int | None = None) -> Int[np.ndarray, "..."]:

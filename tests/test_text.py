@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given
@@ -237,3 +238,95 @@ def test_an_unknown_story_is_named():
 def test_pad_changes_no_number(call, error, message, as_readers_run_it):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- windows ------------------------------------------------------------------------
+
+# in these tests the text is 0, 1, 2, ...: a token is its own place in the text
+sizes = {"T": st.integers(1, 7), "batch": st.integers(1, 4), "steps": st.integers(1, 5)}
+
+
+def test_windows_by_hand():
+    found = text.windows(np.arange(14), 3, 2)
+    first = [[0, 1, 2, 3], [6, 7, 8, 9]]
+    second = [[3, 4, 5, 6], [9, 10, 11, 12]]
+    assert found.tolist() == [first, second]
+    assert found.dtype == np.int32
+
+
+@given(**sizes, more=st.integers(0, 100))
+def test_a_row_of_windows_reads_the_text_without_a_gap(T, batch, steps, more):
+    n = batch * steps * T + 1 + more % (batch * T)
+    found = text.windows(np.arange(n), T, batch)
+    assert found.shape == (steps, batch, T + 1)
+    # the next window of a row begins at the last token of the one before
+    np.testing.assert_array_equal(found[1:, :, 0], found[:-1, :, -1])
+    np.testing.assert_array_equal(np.diff(found, axis=-1), 1)
+    # each token is a target once, but the first and fewer than batch * T at the end
+    targets = np.sort(found[..., 1:].ravel())
+    np.testing.assert_array_equal(targets, np.arange(1, len(targets) + 1))
+    assert 0 <= n - 1 - len(targets) < batch * T
+
+
+@given(**sizes)
+def test_windows_of_the_two_parts_share_no_token(T, batch, steps):
+    parts = text.split(np.arange(4 * batch * steps * (T + 1) + 7), 0.4)
+    first, second = (text.windows(part, T, batch) for part in parts)
+    assert first.max() < second.min()
+
+
+def test_random_windows_of_the_two_parts_share_no_token():
+    first, second = text.split(np.arange(40), 0.4)
+    found = text.random_windows(jax.random.key(0), first, 7, 100)
+    assert found.min() == 0 and found.max() == 23  # up to the cut, and no further
+    found = text.random_windows(jax.random.key(0), second, 7, 100)
+    assert found.min() == 24 and found.max() == 39
+
+
+def test_random_windows_are_stretches_of_the_text_and_the_key_decides():
+    key, ids = jax.random.key(3), np.arange(50)
+    found = text.random_windows(key, ids, 6, 4, steps=5)
+    assert found.shape == (5, 4, 7)
+    np.testing.assert_array_equal(np.diff(found, axis=-1), 1)
+    again = text.random_windows(key, ids, 6, 4, steps=5)
+    other = text.random_windows(jax.random.key(4), ids, 6, 4, steps=5)
+    np.testing.assert_array_equal(found, again)
+    assert np.any(np.asarray(found) != np.asarray(other))
+
+
+def test_random_windows_begin_everywhere_equally_often():
+    found = text.random_windows(jax.random.key(0), np.arange(10), 5, 1000, steps=2)
+    counts = np.bincount(np.asarray(found)[..., 0].ravel())
+    assert len(counts) == 5  # places 0 to 4: the last window ends with token 9
+    assert np.all(abs(counts - 400) < 100)  # five standard deviations are 90
+
+
+def test_random_windows_can_be_drawn_in_a_compiled_loop():
+    ids = np.arange(30)
+    draw = jax.jit(lambda key: text.random_windows(key, ids, 4, 3))
+    np.testing.assert_array_equal(
+        draw(jax.random.key(1)), text.random_windows(jax.random.key(1), ids, 4, 3)
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (lambda: text.windows(np.arange(9), 3, 3), "9 tokens, but 3 rows.* need 10"),
+        (lambda: text.windows(np.arange(3), 3, 1), "a window of T = 3 steps needs 4"),
+        (lambda: text.windows(np.arange(9), 0, 1), "T must be at least 1"),
+        (lambda: text.windows(np.arange(9), 2, 0), "batch must be at least 1"),
+        (lambda: text.windows(np.ones((2, 9), int), 2, 1), r"got shape \(2, 9\)"),
+        (lambda: text.windows("a string of text", 2, 1), "ids must be integers"),
+        (lambda: draw(np.arange(3), 3, 1), "a window of T = 3 steps needs 4"),
+        (lambda: draw(np.arange(9), 3, 0), "batch must be at least 1"),
+        (lambda: draw(np.arange(9), 3, 1, 0), "steps must be at least 1"),
+    ],
+)
+def test_windows_name_what_does_not_fit(bad, said, as_readers_run_it):
+    with pytest.raises((TypeError, ValueError), match=said):
+        bad()
+
+
+def draw(*args):
+    return text.random_windows(jax.random.key(0), *args)
