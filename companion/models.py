@@ -1,7 +1,22 @@
-"""Models: a layer with an output layer on top, batch first at the user's edge."""
+"""The types of RNN that are given their whole input: one layer, wired in three ways.
+
+    OneToOne    x  -> y     one step: a plain network
+    ManyToOne   xs -> y     one answer about a whole sequence
+    ManyToMany  xs -> ys    an answer at every step
+
+(The two that read their own outputs, OneToMany and EncoderDecoder, are in `feedback`.)
+
+Each is a layer (a cell, `Bidirectional` or `Stacked`) with a `Readout` on top, batch
+first at the user's edge, and each runs on `layers.apply`, whose options all of them
+take: key switches dropout on; window, checkpoint and fast are as in `unroll`.
+
+    model = ManyToOne(LSTM(64), n_y=5, pool="mean")
+    params = model.init(key, n_x=len(vocabulary))
+    logits = model.logits(params, ids, lengths)    # ids (batch, T) -> (batch, 5)
+"""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +25,19 @@ from jaxtyping import Float
 
 from companion import layers, validate
 from companion.cells import Cell, times
+from companion.unroll import length_mask
 from companion.validate import Given
 
-__all__ = ["ManyToMany", "ModelParams", "Readout", "ReadoutParams"]
+__all__ = [
+    "ManyToMany",
+    "ManyToOne",
+    "ModelParams",
+    "OneToOne",
+    "Readout",
+    "ReadoutParams",
+]
+
+LAYERS = (Cell, layers.Bidirectional, layers.Stacked)
 
 
 class ReadoutParams(NamedTuple):
@@ -64,15 +89,14 @@ class ModelParams(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ManyToMany:
-    """One output for every input step: any layer, then a `Readout` of n_y at each t."""
+class Wiring:
+    """What the wirings share: a layer, and a `Readout` of n_y logits on top of it."""
 
     layer: Any
     n_y: int
 
     def __post_init__(self):
-        kinds = (Cell, layers.Bidirectional, layers.Stacked)
-        validate.instance("layer", self.layer, kinds)
+        validate.instance("layer", self.layer, LAYERS)
         validate.positive_int("n_y", self.n_y)
 
     @property
@@ -87,37 +111,96 @@ class ManyToMany:
             self.readout.init(above, layers.width(self.layer), dtype),
         )
 
+    def run(self, params: ModelParams, xs, lengths=None, **options) -> layers.Unrolled:
+        """The layer over (batch, T, n_x) or ids (batch, T). Returns it time first."""
+        validate.instance("params", params, ModelParams)
+        xs = time_first("xs", xs)
+        return layers.apply(self.layer, params.layer, xs, lengths=lengths, **options)
+
+
+@dataclass(frozen=True)
+class OneToOne(Wiring):
+    """One input, one output, one step: with a plain RNN, a network of one hidden layer.
+
+    y_hat = g2(W_y g1(W_ax x + b_a) + b_y): a<0> is zero, so W_aa has nothing to do.
+    """
+
+    def logits(self, params: ModelParams, x, **options) -> Float[Array, "batch n_y"]:
+        """(batch, n_x) or ids (batch,) -> (batch, n_y)."""
+        x = validate.as_input("x", x)
+        wanted = "(batch,)" if validate.is_tokens(x) else "(batch, n_x)"
+        if len(validate.leading_axes(x)) != 1 or x.ndim == 0:
+            raise ValueError(f"x has shape {x.shape}, but needs {wanted}")
+        run = self.run(params, x[:, None], **options)
+        return self.readout.logits(params.readout, run.outputs[0])
+
+
+@dataclass(frozen=True)
+class ManyToOne(Wiring):
+    """One answer about a whole sequence, from its states pooled into one vector.
+
+    pool: "last" takes what the layer shows when it has read everything (the last real
+    step; in a backward cell the first), "mean" and "max" are over the real steps. A
+    sequence of length 0 pools to zeros.
+    """
+
+    pool: Literal["last", "mean", "max"] = "last"
+
+    def __post_init__(self):
+        super().__post_init__()
+        validate.one_of("pool", self.pool, ("last", "mean", "max"))
+
     def logits(
-        self,
-        params: ModelParams,
-        xs,
-        lengths=None,
-        *,
-        key: Array | None = None,
-        window: int | None = None,
-        checkpoint: bool = False,
-        fast: bool = True,
+        self, params: ModelParams, xs, lengths=None, **options
+    ) -> Float[Array, "batch n_y"]:
+        """(batch, T, n_x) or ids (batch, T), lengths (batch,) -> (batch, n_y)."""
+        run = self.run(params, xs, lengths, **options)
+        return self.readout.logits(params.readout, self.pooled(run, lengths))
+
+    def pooled(self, run: layers.Unrolled, lengths) -> Float[Array, "batch n"]:
+        if self.pool == "last":
+            return last_output(self.layer, run.last)
+        T, batch = run.outputs.shape[:2]
+        lengths = jnp.full(batch, T) if lengths is None else jnp.asarray(lengths)
+        real, steps = length_mask(lengths, T)[..., None], lengths[:, None]
+        if self.pool == "mean":  # outputs past the lengths are zero
+            return run.outputs.sum(axis=0) / jnp.maximum(steps, 1)
+        largest = run.outputs.max(axis=0, where=real, initial=-jnp.inf)
+        return jnp.where(steps > 0, largest, 0)
+
+
+@dataclass(frozen=True)
+class ManyToMany(Wiring):
+    """One output for every input step: any layer, then a `Readout` of n_y at each t."""
+
+    def logits(
+        self, params: ModelParams, xs, lengths=None, **options
     ) -> Float[Array, "batch T n_y"]:
         """Logits of every step: (batch, T, n_x) or ids (batch, T) -> (batch, T, n_y).
 
         lengths: (batch,), true lengths; logits past them mean nothing, so mask the
-        loss. key: switches dropout on. window, checkpoint, fast: as in `unroll`.
+        loss.
         """
-        validate.instance("params", params, ModelParams)
-        xs = validate.as_input("xs", xs)
-        wanted = 2 if validate.is_tokens(xs) else 3
-        if xs.ndim != wanted:
-            names = "(batch, T)" if wanted == 2 else "(batch, T, n_x)"
-            raise ValueError(f"xs has shape {xs.shape}, but needs {names}")
-        time_major = jnp.swapaxes(xs, 0, 1)
-        run = layers.apply(
-            self.layer,
-            params.layer,
-            time_major,
-            lengths=lengths,
-            key=key,
-            window=window,
-            checkpoint=checkpoint,
-            fast=fast,
-        )
+        run = self.run(params, xs, lengths, **options)
         return jnp.swapaxes(self.readout.logits(params.readout, run.outputs), 0, 1)
+
+
+def time_first(name, xs) -> Array:
+    """(batch, T, n_x) or ids (batch, T) with the first two axes exchanged."""
+    xs = validate.as_input(name, xs)
+    wanted = "(batch, T)" if validate.is_tokens(xs) else "(batch, T, n_x)"
+    if xs.ndim != wanted.count(",") + 1:
+        raise ValueError(f"{name} has shape {xs.shape}, but needs {wanted}")
+    return jnp.swapaxes(xs, 0, 1)
+
+
+def last_output(layer, last) -> Float[Array, "*batch n"]:
+    """What a layer hands upward from its final state."""
+    if isinstance(layer, layers.Stacked):
+        pairs = zip(layer.layers, last, strict=True)
+        each = [last_output(inner, state) for inner, state in pairs]
+        return sum(each) if layer.residual else each[-1]
+    if isinstance(layer, layers.Bidirectional):
+        ends = [state.a for state in last]
+        return sum(ends) if layer.merge == "sum" else jnp.concatenate(ends, axis=-1)
+    return last.a

@@ -1,4 +1,4 @@
-"""The output layer and the first wiring, batch first at the user's edge."""
+"""The output layer and the wirings on top of it, batch first at the user's edge."""
 
 import jax
 import jax.numpy as jnp
@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import reference
 
-from companion.cells import LSTM, RNN
+from companion.cells import GRU, LSTM, RNN
 from companion.layers import Bidirectional, Stacked
-from companion.models import ManyToMany, ModelParams, Readout, ReadoutParams
+from companion.models import (
+    ManyToMany,
+    ManyToOne,
+    ModelParams,
+    OneToOne,
+    Readout,
+    ReadoutParams,
+)
 
 N_Y, T, BATCH = 5, 6, 3
 
@@ -67,6 +74,98 @@ def test_any_layer_fits_below():
     assert logits.shape == (BATCH, T, N_Y)
 
 
+@pytest.mark.parametrize("tokens", [False, True], ids=["floats", "tokens"])
+def test_one_to_one_is_a_plain_network(tokens, x64):
+    rng = np.random.default_rng(4)
+    n_a, n_x = 4, 3
+    W_ax, b_a = rng.normal(size=(n_a, n_x)), rng.normal(size=n_a)
+    readout = draw_readout(n_a)
+    x = rng.integers(0, n_x, BATCH) if tokens else rng.normal(size=(BATCH, n_x))
+    vectors = reference.one_hot(x, n_x) if tokens else x
+    hidden = np.maximum(vectors @ W_ax.T + b_a, 0)
+    wanted = hidden @ np.asarray(readout.W_y).T + np.asarray(readout.b_y)
+    # W_aa multiplies a state that is zero: whatever it holds, the answer stays
+    W_a = np.concatenate([rng.normal(size=(n_a, n_a)), W_ax], axis=1)
+    params = ModelParams(RNN.Params(jnp.asarray(W_a), jnp.asarray(b_a)), readout)
+    got = OneToOne(RNN(n_a, jax.nn.relu), N_Y).logits(params, jnp.asarray(x))
+    reference.close(got, wanted, 1e-14)
+
+
+TOWERS = {
+    "cell": LSTM(3),
+    "stack": Stacked((GRU(3), LSTM(4))),
+    "both ways": Bidirectional(GRU(3), RNN(2)),
+    "sum, residual": Stacked(
+        (RNN(3), Bidirectional(GRU(3), LSTM(3), merge="sum")), residual=True
+    ),
+}
+
+
+def read_alone(layer, params, xs):
+    """What a layer shows at every step, and all it shows when it has read everything.
+
+    In a backward cell that is step 1, and layers below hand up what they show.
+    """
+    if isinstance(layer, Stacked):
+        ends = 0
+        for number, (inner, p) in enumerate(zip(layer.layers, params, strict=True)):
+            a, end = read_alone(inner, p, xs)
+            if not layer.residual or number == 0:
+                xs, ends = a, end
+            else:
+                xs, ends = xs + a, ends + end
+        return xs, ends
+    if isinstance(layer, Bidirectional):
+        ahead, end = read_alone(layer.forward, params.forward, xs)
+        back, start = read_alone(layer.cells.backward, params.backward, xs[::-1])
+        if layer.merge == "sum":
+            return ahead + back[::-1], end + start
+        return np.concatenate([ahead, back[::-1]], 1), np.concatenate([end, start])
+    step = {LSTM: reference.lstm, GRU: reference.gru_before, RNN: reference.rnn}
+    p = {k: np.asarray(v) for k, v in params._asdict().items() if v is not None}
+    state = (np.zeros(layer.n_a),) * len(layer.State._fields)
+    shown = []
+    for x in xs:
+        state = step[type(layer)](p, state, x)
+        shown.append(state[0])
+    return np.array(shown), shown[-1]
+
+
+@pytest.mark.parametrize("name", TOWERS)
+def test_many_to_one_pools_each_sequence_without_its_padding(name, x64):
+    layer, n_x = TOWERS[name], 3
+    rng = np.random.default_rng(5)
+    lengths = np.array([T, 2, 1, 0])
+    xs = rng.normal(size=(len(lengths), T, n_x))
+    xs[np.arange(T) >= lengths[:, None]] = np.nan
+    params = reference.random_params(ManyToOne(layer, N_Y), n_x)
+    W_y, b_y = map(np.asarray, params.readout)
+    for pool in ("last", "mean", "max"):
+        model = ManyToOne(layer, N_Y, pool)
+        logits = np.asarray(model.logits(params, xs, lengths))
+        for i, length in enumerate(lengths):
+            pooled = np.zeros(W_y.shape[1])
+            if length:
+                a, end = read_alone(layer, params.layer, xs[i, :length])
+                pooled = {"last": end, "mean": a.mean(0), "max": a.max(0)}[pool]
+            reference.close(logits[i], W_y @ pooled + b_y, 1e-12)
+    full = model.logits(params, xs[:1])
+    reference.close(full, logits[:1], 1e-12)
+
+
+def test_an_empty_sequence_spoils_no_gradient():
+    model = ManyToOne(RNN(4), N_Y, "max")
+    params = reference.random_params(model, 3)
+    xs = jnp.ones((2, 3, 3))
+
+    def loss(params, lengths):
+        return jnp.sum(model.logits(params, xs, lengths) ** 2)
+
+    gradient = jax.jit(jax.grad(loss))(params, jnp.array([0, 2]))
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+    assert gradient.layer.W_a.any()
+
+
 MODEL = ManyToMany(RNN(4), N_Y)
 
 
@@ -114,6 +213,37 @@ def params():
             lambda p: MODEL.logits(p, jnp.ones((2, 6, 3)), [6, 7]),
             ValueError,
             "lengths runs from 6 to 7, but T is 6",
+        ),
+        (
+            lambda p: MODEL.logits(p, jnp.ones((2, 6, 3)), lenghts=[6, 5]),
+            TypeError,
+            "unexpected keyword argument 'lenghts'",
+        ),
+        (
+            lambda p: OneToOne(RNN(4), N_Y).logits(p, jnp.ones((2, 6, 3))),
+            ValueError,
+            r"x has shape \(2, 6, 3\), but needs \(batch, n_x\)",
+        ),
+        (
+            lambda p: OneToOne(RNN(4), N_Y).logits(p, jnp.ones((2, 6), int)),
+            ValueError,
+            r"x has shape \(2, 6\), but needs \(batch,\)",
+        ),
+        (
+            lambda p: OneToOne(RNN(4), N_Y).logits(p, 1.0),
+            ValueError,
+            r"x has shape \(\), but needs \(batch, n_x\)",
+        ),
+        (
+            lambda p: ManyToOne(RNN(4), N_Y, "first"),
+            ValueError,
+            "pool must be 'last' or 'mean' or 'max', got 'first'",
+        ),
+        (lambda p: ManyToOne(RNN(4), 0), ValueError, "n_y must be at least 1, got 0"),
+        (
+            lambda p: ManyToOne(RNN(4), N_Y).logits(p, jnp.ones((2, 6, 3)), [[6, 5]]),
+            ValueError,
+            r"lengths has shape \(1, 2\), but a batch of shape \(2,\)",
         ),
     ],
 )
