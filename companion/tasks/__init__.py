@@ -5,10 +5,16 @@ from companion.tasks import (
     base,
     counting,
     cues,
+    dates,
     examples,
+    kitchen,
+    melodies,
     memory,
     patterns,
     quantities,
+    reviews,
+    tags,
+    tales,
 )
 
 __all__ = [
@@ -16,8 +22,14 @@ __all__ = [
     "base",
     "counting",
     "cues",
+    "dates",
     "examples",
+    "kitchen",
+    "melodies",
     "memory",
     "patterns",
     "quantities",
+    "reviews",
+    "tags",
+    "tales",
 ]
