@@ -1,5 +1,23 @@
 """Exercises of the notebooks: one module a theme, each listing its `Exercise`s."""
 
-from companion.exercises import backward, bptt, gradients, notation, rnn, start
+from companion.exercises import (
+    backward,
+    bptt,
+    gradients,
+    language,
+    notation,
+    rnn,
+    start,
+    types,
+)
 
-__all__ = ["backward", "bptt", "gradients", "notation", "rnn", "start"]
+__all__ = [
+    "backward",
+    "bptt",
+    "gradients",
+    "language",
+    "notation",
+    "rnn",
+    "start",
+    "types",
+]

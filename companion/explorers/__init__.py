@@ -4,6 +4,24 @@ Each name in a module's `__all__` is a function that needs no argument and retur
 `Explorer`. The tests find all of them by this rule.
 """
 
-from companion.explorers import bptt, clipping, gradients, notation, rnn, start
+from companion.explorers import (
+    bptt,
+    clipping,
+    gradients,
+    language,
+    notation,
+    rnn,
+    start,
+    types,
+)
 
-__all__ = ["bptt", "clipping", "gradients", "notation", "rnn", "start"]
+__all__ = [
+    "bptt",
+    "clipping",
+    "gradients",
+    "language",
+    "notation",
+    "rnn",
+    "start",
+    "types",
+]
