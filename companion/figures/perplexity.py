@@ -44,7 +44,8 @@ def gauge(
     ax.set(ylabel="perplexity, held out", ylim=(0.93, size * 1.2))
     ax.set_yticks([*ticks, size], [str(t) for t in (*ticks, size)])
     ax.minorticks_off()
-    ax.legend(loc="upper right")
+    if rows:
+        ax.legend(loc="upper right")
     return f"From {size} for a uniform guess, {'; '.join(said) or 'no text'}."
 
 
@@ -95,5 +96,6 @@ def epochs(
             + ("falls, turns and rises far above" if rises else "falls and stays low")
         )
     axes[0].set_ylabel("perplexity")
-    axes[-1].legend(loc="upper right", fontsize=9)
+    if curves:
+        axes[-1].legend(loc="upper right", fontsize=9)
     return f"{'. '.join(said) or 'No text'}."
