@@ -98,4 +98,4 @@ def epochs(
     axes[0].set_ylabel("perplexity")
     if curves:
         axes[-1].legend(loc="upper right", fontsize=9)
-    return f"{'. '.join(said) or 'No text'}."
+    return f"{'. '.join(said) or 'Perplexity over training, with no curves'}."
