@@ -15,18 +15,22 @@ BAR_AFTER = 1.0  # seconds: a shorter run shows no bar
 CHUNK = 0.2  # seconds: chunks double until they take this long
 
 
-def in_chunks(advance, run, steps: int, show: bool, *given):
+def in_chunks(advance, run, steps: int, show: bool, *given, pause=None, seen=None):
     """A run at its end, at a number that is not finite, or where Ctrl-C stopped it.
 
     advance(run, stop, *given) returns the run at step `stop`, or earlier if it is no
     longer finite; a run has step, finite, losses and norms, as in companion.training.
+    pause, seen: after each `pause` steps, and after the last, seen(run) is called; the
+    run ends where it returns True.
     Ctrl-C warns with the number of steps done; before the first chunk it is raised.
     """
     done, chunk, bar, begun = 0, 1, None, None
+    pause = pause or steps
     try:
         while done < steps and run.finite:
             before = monotonic()
-            run = advance(run, np.int32(min(done + chunk, steps)), *given)
+            stop = min(done + chunk, steps, done - done % pause + pause)
+            run = advance(run, np.int32(stop), *given)
             done = int(run.step)  # waits for the chunk to be finished
             now = monotonic()
             begun = begun or now  # the first chunk is mostly the time to compile
@@ -34,6 +38,9 @@ def in_chunks(advance, run, steps: int, show: bool, *given):
             if show and done < steps and now - begun > BAR_AFTER:
                 bar = bar or new_bar(steps)
                 move(bar, run, done)
+            watched = seen is not None and run.finite
+            if watched and (done == steps or done % pause == 0) and seen(run):
+                break
     except KeyboardInterrupt:
         if not run.step:
             raise

@@ -23,15 +23,17 @@ class Fit(NamedTuple):
     """What training leaves: the parameters, and the loss and gradient norm per step.
 
     losses, gradient_norms: (steps,), or (seeds, steps); norms are from before clipping.
+    state: what the last step handed on, if the run had a state.
     """
 
     params: Any
     losses: Float[Array, "*seeds steps"]
     gradient_norms: Float[Array, "*seeds steps"]
+    state: Any = None
 
 
 def fit(
-    loss: Callable[[Any, Any], Any],
+    loss: Callable[..., Any],
     params,
     batches,
     *,
@@ -41,6 +43,9 @@ def fit(
     clip=1.0,
     clip_by="norm",
     optimiser=None,
+    state=None,
+    watch: Callable[[Fit], Any] | None = None,
+    every=None,
     over_seeds: bool = False,
     progress: bool | None = None,
 ) -> Fit:
@@ -57,9 +62,14 @@ def fit(
         number is cut to [-clip, clip]. None or infinity never clips.
     optimiser: an optax.GradientTransformation in place of Adam. What it receives is
         clipped; its rate is its own, so learning_rate must be left out.
-    over_seeds: every array of params and batches has a seed axis in front, and that
-        many independent runs are trained at once. learning_rate and clip may then be
-        (seeds,): a sweep over either is one compiled program.
+    state: a pytree of arrays carried from step to step, such as the state in which a
+        language model leaves a window. The loss is then `loss(params, batch, state)`
+        and returns (loss, state); no gradient goes from one step into the one before.
+    watch, every: after each `every` steps, and after the last, `watch` is called with
+        the Fit so far. If it returns True, the run ends there.
+    over_seeds: every array of params, batches and state has a seed axis in front, and
+        that many independent runs are trained at once. learning_rate and clip may be
+        (seeds,) then: a sweep over either is one compiled program.
     progress: a bar while training lasts, once it has lasted a second. None: unless the
         environment variable TQDM_DISABLE is set.
 
@@ -76,6 +86,12 @@ def fit(
     params, seeds = as_params(params, over_seeds)
     steps, batch_at, source = as_source(batches, steps, key, seeds)
     clips = per_seed("clip", math.inf if clip is None else clip, seeds)
+    state = as_state(state, seeds)
+    if (watch is None) != (every is None):
+        raise ValueError("watch and every go together: what to call, and how often")
+    if watch is not None and not callable(watch):
+        raise TypeError(f"watch must be a function, got {type(watch).__name__}")
+    every = steps if every is None else validate.positive_int("every", every)
     if optimiser is None:
         given = 1e-2 if learning_rate is None else learning_rate
         rates = per_seed("learning_rate", given, seeds)
@@ -94,12 +110,13 @@ def fit(
         def optimiser_of(rate):
             return optimiser
 
-    def one_step(params, memory, batch, rate, clip):
-        value, gradient = jax.value_and_grad(one_float(loss))(params, batch)
+    def one_step(params, memory, state, batch, rate, clip):
+        losing = jax.value_and_grad(one_float(loss), has_aux=True)
+        (value, state), gradient = losing(params, batch, state)
         size = norm(gradient)
         gradient = clipped(gradient, size, clip, clip_by)
         updates, memory = optimiser_of(rate).update(gradient, memory, params)
-        return optax.apply_updates(params, updates), memory, value, size
+        return optax.apply_updates(params, updates), memory, state, value, size
 
     start = optimiser_of(1.0).init
     if seeds is not None:
@@ -112,7 +129,7 @@ def fit(
             return (run.step < stop) & run.finite
 
         def body(run):
-            before = (run.params, run.memory)
+            before = (run.params, run.memory, run.state)
             batch = batch_at(source, run.step)
             *after, value, size = one_step(*before, batch, rates, clips)
             finite = jnp.all(jnp.isfinite(value) & jnp.isfinite(size))
@@ -125,16 +142,18 @@ def fit(
         return lax.while_loop(going, body, run)
 
     history = np.zeros((steps,) if seeds is None else (seeds, steps), clips.dtype)
-    run = Run(np.int32(0), params, start(params), history, history, np.True_)
+    run = Run(np.int32(0), params, start(params), state, history, history, np.True_)
     if progress is None:
         progress = not os.environ.get("TQDM_DISABLE")
-    run = in_chunks(advance, run, steps, progress, source, rates, clips)
-    done, losses, norms = int(run.step), run.losses, run.norms
-    if done < steps:
-        losses, norms = losses[..., :done], norms[..., :done]
+
+    def seen(run):
+        return None if watch is None else watch(so_far(run))
+
+    given = (source, rates, clips)
+    run = in_chunks(advance, run, steps, progress, *given, pause=every, seen=seen)
     if not run.finite:
-        raise not_finite(run, Fit(run.params, losses, norms), clips)
-    return Fit(run.params, losses, norms)
+        raise not_finite(run, so_far(run), clips)
+    return so_far(run)
 
 
 class Run(NamedTuple):
@@ -143,9 +162,19 @@ class Run(NamedTuple):
     step: Any
     params: Any
     memory: Any  # what the optimiser remembers
+    state: Any  # what the loss hands on
     losses: Any
     norms: Any
     finite: Any  # False: step `step` was tried and is not part of params or memory
+
+
+def so_far(run: Run) -> Fit:
+    """The steps that are done."""
+    done = int(run.step)
+    losses, norms = run.losses, run.norms
+    if done < losses.shape[-1]:  # in NumPy: a cut of its own would compile each time
+        losses, norms = np.asarray(losses)[..., :done], np.asarray(norms)[..., :done]
+    return Fit(run.params, losses, norms, run.state)
 
 
 def norm(gradient) -> Array:
@@ -192,19 +221,53 @@ def not_finite(run: Run, fit: Fit, clips) -> FloatingPointError:
 
 
 def one_float(loss):
-    """The loss, which must return one float."""
+    """The loss as (loss, state): one float, and a state like the one given."""
 
-    def checked(params, batch):
-        value = loss(params, batch)
+    def checked(params, batch, state):
+        if state is None:
+            value = loss(params, batch)
+        else:
+            value, state = with_state(loss(params, batch, state), state)
         dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
         if shape != () or not jnp.issubdtype(dtype, jnp.floating):
             came = (
                 type(value).__name__ if shape is None else f"{dtype} of shape {shape}"
             )
             raise TypeError(f"loss must return one float, got {came}")
-        return value
+        return value, state
 
     return checked
+
+
+def with_state(returned, before):
+    """What a loss with a state returned; the state must look like the one before."""
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise TypeError("with a state, loss must return (loss, state), a pair")
+
+    def looks(tree):
+        leaves, form = jax.tree.flatten(tree)
+        return form, [(jnp.shape(leaf), str(jnp.result_type(leaf))) for leaf in leaves]
+
+    if looks(returned[1]) != looks(before):
+        raise ValueError(
+            f"loss must hand on a state like the one given, {looks(before)}, got "
+            f"{looks(returned[1])}"
+        )
+    return returned
+
+
+def as_state(state, seeds):
+    """A state as arrays, each with the seeds in front if there are any."""
+    if state is None:
+        return None
+    state = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), state)
+    if not jax.tree.leaves(state):
+        raise ValueError("state must hold arrays, got none; leave it out")
+    if seeds is not None:
+        axes = leading("state", state, "(seeds, ...)", 1)
+        if axes[0] != seeds:
+            raise ValueError(f"params is for {seeds} seeds, but state is for {axes[0]}")
+    return state
 
 
 def as_params(params, over_seeds: bool):

@@ -20,6 +20,7 @@ from companion import progress
 from companion.training import fit
 
 STEPS, N = 6, 3
+MEAN = {"mean": 2.0}
 
 
 def loss(params, batch):
@@ -399,6 +400,60 @@ def test_lower_precision_stays_what_it_is():
         assert done.params.dtype == jnp.bfloat16 and done.losses.dtype == jnp.float32
 
 
+def carrying(params, batch, state):
+    """A running mean of what came before is an input: state is not a parameter."""
+    x, y = batch
+    guess = x @ params["w"] + params["b"] + state["mean"]
+    return jnp.mean((guess - y) ** 2), {"mean": 0.5 * state["mean"] + params["b"]}
+
+
+def test_a_state_goes_from_step_to_step_and_no_gradient_with_it(x64):
+    params, (xs, ys) = draw()
+    run = fit(
+        carrying, params, (xs, ys), optimiser=optax.sgd(0.1), clip=None, state=MEAN
+    )
+    w, b = np.asarray(params["w"]), float(params["b"])
+    mean, losses = 2.0, []
+    for x, y in zip(np.asarray(xs), np.asarray(ys), strict=True):
+        error = x @ w + b + mean - y
+        losses.append(np.mean(error**2))
+        mean = 0.5 * mean + b  # with the parameters that met this batch
+        w, b = w - 0.2 * x.T @ error / len(y), b - 0.2 * error.mean()
+    np.testing.assert_allclose(run.losses, losses, rtol=1e-12)
+    np.testing.assert_allclose(run.params["w"], w, rtol=1e-12)
+    np.testing.assert_allclose(run.state["mean"], mean, rtol=1e-12)
+
+
+def test_each_seed_carries_a_state_of_its_own(x64):
+    (p, q), (first, second) = zip(draw(1), draw(2), strict=True)
+    both = fit(
+        carrying,
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), p, q),
+        jax.tree.map(lambda *leaves: jnp.stack(leaves), first, second),
+        state={"mean": jnp.asarray([2.0, -1.0])},
+        over_seeds=True,
+    )
+    alone = fit(carrying, q, second, state={"mean": -1.0})
+    np.testing.assert_allclose(both.losses[1], alone.losses, rtol=1e-12)
+    np.testing.assert_allclose(both.state["mean"][1], alone.state["mean"], rtol=1e-12)
+
+
+def test_a_run_is_watched_and_may_be_ended():
+    params, batches = draw()
+    seen = []
+    whole = fit(loss, params, batches, watch=seen.append, every=4)
+    assert [len(so_far.losses) for so_far in seen] == [4, STEPS]
+    np.testing.assert_array_equal(seen[0].losses, whole.losses[:4])
+    np.testing.assert_array_equal(seen[1].params["w"], whole.params["w"])
+    assert np.any(seen[0].params["w"] != whole.params["w"])
+    unwatched = fit(loss, params, batches)
+    np.testing.assert_array_equal(unwatched.params["w"], whole.params["w"])
+
+    ended = fit(loss, params, batches, watch=lambda run: len(run.losses) > 3, every=2)
+    assert ended.losses.shape == ended.gradient_norms.shape == (4,)
+    np.testing.assert_array_equal(ended.params["w"], seen[0].params["w"])
+
+
 ARRAYS, SAMPLE = jnp.ones((6, 8, N)), dict(batches=draw_batch, steps=3)
 
 
@@ -494,6 +549,32 @@ ARRAYS, SAMPLE = jnp.ones((6, 8, N)), dict(batches=draw_batch, steps=3)
             r"params\['w'\] .* floats, got int",
         ),
         (dict(params={}), ValueError, "params must hold arrays to train, got {}"),
+        (dict(watch=print), ValueError, "watch and every go together"),
+        (dict(every=2), ValueError, "watch and every go together"),
+        (dict(watch=3, every=2), TypeError, "watch must be a function, got int"),
+        (dict(watch=print, every=0), ValueError, "every must be at least 1, got 0"),
+        (dict(state={}), ValueError, "state must hold arrays, got none"),
+        (dict(state=MEAN), TypeError, "takes 2 positional arguments but 3 were given"),
+        (
+            dict(loss=lambda p, b, s: loss(p, b), state=MEAN),
+            TypeError,
+            r"with a state, loss must return \(loss, state\), a pair",
+        ),
+        (
+            dict(loss=lambda p, b, s: (loss(p, b), {"mean": p["w"]}), state=MEAN),
+            ValueError,
+            r"a state like the one given, .*\(\), .*got .*\(3,\)",
+        ),
+        (
+            dict(
+                params=jnp.ones(6),
+                batches=ARRAYS,
+                state=jnp.ones(5),
+                over_seeds=True,
+            ),
+            ValueError,
+            "params is for 6 seeds, but state is for 5",
+        ),
     ],
 )
 def test_bad_input(change, error, message, as_readers_run_it):
