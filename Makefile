@@ -8,7 +8,7 @@ TORCH ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help lab test lint notebooks address bench bench-explorer constraints clean
+.PHONY: help lab test lint notebooks address bench bench-explorer bench-headline constraints clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ bench: .venv-bench/bench.stamp  ## compare speed with other libraries in one run
 
 bench-explorer: .venv/test.stamp  ## time a slider of the microscope in a browser
 	@.venv/bin/python -m benchmarks.explorer $(ARGS)
+
+bench-headline: .venv/test.stamp  ## learn a text by heart: perplexity, time, epochs
+	@.venv/bin/python -m benchmarks.by_heart $(ARGS)
 
 constraints: .venv/test.stamp  ## record the installed versions in constraints.txt
 	@.venv/bin/python tools/freeze.py

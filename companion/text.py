@@ -40,6 +40,7 @@ __all__ = [
     "characters",
     "one_hot",
     "pad",
+    "plain",
     "random_windows",
     "split",
     "story",
@@ -71,6 +72,15 @@ def words(text: str, *, lower: bool = True, punctuation: bool = True) -> list[st
 def characters(text: str) -> list[str]:
     """The characters of a text, spaces and line ends included, each one a token."""
     return list(_text(text))
+
+
+def plain(text: str) -> str:
+    """A text in 27 symbols: a to z in lower case, all else as single spaces.
+
+    Line ends become spaces too, so no two words grow together. Raises TypeError for a
+    non-string.
+    """
+    return re.sub("[^a-z]+", " ", _text(text).lower()).strip()
 
 
 @dataclass(frozen=True)

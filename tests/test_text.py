@@ -41,7 +41,20 @@ def test_characters_are_the_text(said):
     assert "".join(text.characters(said)) == said
 
 
-@pytest.mark.parametrize("cut", [text.words, text.characters])
+def test_plain_text_has_27_symbols_and_keeps_words_apart():
+    said = " It's\n\n9:30 -- the Storm\nbegan. "
+    assert text.plain(said) == "it s the storm began"
+
+
+@given(st.text())
+def test_plain_text_is_words_and_single_spaces(said):
+    plain = text.plain(said)
+    assert set(plain) <= set("abcdefghijklmnopqrstuvwxyz ")
+    assert plain == " ".join(plain.split())
+    assert text.plain(plain) == plain
+
+
+@pytest.mark.parametrize("cut", [text.words, text.characters, text.plain])
 def test_only_a_string_can_be_cut(cut):
     with pytest.raises(Exception, match=r"text|str"):
         cut(b"bytes")
