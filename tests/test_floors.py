@@ -17,6 +17,7 @@ ROOT = pathlib.Path(companion.__file__).parent
 # a module of companion -> its floor; a package stands for all its modules
 FLOORS = {
     "download": 0,
+    "intervals": 0,
     "progress": 0,
     "sound": 0,
     "validate": 0,
@@ -30,25 +31,36 @@ FLOORS = {
     "tasks": 2,
     "bptt": 2,  # the fast road is a part of unroll
     "convert": 2,
+    "deep_cells": 2,
     "unroll": 3,
     "dynamics": 4,
     "layers": 4,
     "inside": 4,
+    "frozen": 5,
     "gradients": 5,
     "nudges": 5,
     "models": 5,
+    "paths": 5,
+    "streaming": 5,
     "sampling": 5,
+    "ablations": 6,
     "microscope": 6,
     "feedback": 6,
+    "sizes": 6,
     "language": 7,
+    "inspector": 7,
     "training": 7,
+    "epochs": 8,
+    "readers": 9,
+    "units": 8,
     "exercises": 3,
-    "figures": 8,
-    "controls": 9,
-    "explorer": 10,
-    "explorers": 11,
+    "arena": 8,
+    "figures": 10,
+    "controls": 11,
+    "explorer": 12,
+    "explorers": 13,
 }
-JAX_ONLY = {name for name, floor in FLOORS.items() if floor <= 7}
+JAX_ONLY = {name for name, floor in FLOORS.items() if floor < 9}
 
 
 def modules():

@@ -3,9 +3,9 @@
 Here are those that repeat what was heard: `Echo` and `Copy`. Symbols are drawn
 independently and uniformly, so nothing about one can be guessed from another: a score
 above chance is memory, or sight of the symbol, and nothing else. `Latch` and
-`TemporalOrder` (module `cues`), `Counting` and `Parity` (`counting`), `Adding` and
-`StoreAndReport` (`quantities`) are reached from here too. What the scores mean stands
-in `base`.
+`TemporalOrder` (module `cues`), `Counting` and `Parity` (`counting`), `Adding`,
+`RunningSum` and `StoreAndReport` (`quantities`) are reached from here too. What the
+scores mean stands in `base`.
 """
 
 import math
@@ -20,7 +20,7 @@ from companion import validate
 from companion.tasks.base import Recall, Sample, whole
 from companion.tasks.counting import Counting, Parity
 from companion.tasks.cues import Latch, TemporalOrder
-from companion.tasks.quantities import Adding, StoreAndReport
+from companion.tasks.quantities import Adding, RunningSum, StoreAndReport
 
 __all__ = [
     "Adding",
@@ -29,6 +29,7 @@ __all__ = [
     "Echo",
     "Latch",
     "Parity",
+    "RunningSum",
     "Sample",
     "StoreAndReport",
     "TemporalOrder",

@@ -1,4 +1,4 @@
-"""Two tasks that remember a real number, scored by squared error.
+"""Three tasks that remember a real number, scored by squared error.
 
 A tanh unit latches a bit in its two flat ends; a number it has to hold in between.
 """
@@ -8,12 +8,13 @@ from numbers import Integral, Real
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from companion import validate
 from companion.tasks.base import Sample, Task, whole
 
-__all__ = ["Adding", "StoreAndReport"]
+__all__ = ["Adding", "RunningSum", "StoreAndReport"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,58 @@ class Adding(Task):
             jnp.where(last, total, 0)[..., None],
             last,
         )
+
+
+@dataclass(frozen=True)
+class RunningSum(Task):
+    """Say at every step the sum of all that came since the bell last rang.
+
+    x<t> = (u, bell): u is uniform between -largest and largest; the bell is 1 with
+    probability `rings` at each step and 0 otherwise. The target is the sum of the u
+    from the latest bell on, that step included, or from the first step on if there was
+    none. Every step counts.
+
+    What can be scored, in squared error: `best_loss` is 0. A sum of n terms has mean 0
+    and variance n largest^2 / 3, and at step t it has on average
+    (1 - (1 - rings)^t) / rings terms. So 0 is the best guess of who sees nothing, and
+    `chance_loss` the mean of these variances over the steps. The memoryless know the
+    last term and guess u: `memoryless_loss` is one term less, chance_loss minus
+    largest^2 / 3.
+    """
+
+    T: Integral = 30
+    largest: Real = 0.3
+    rings: Real = 0.15
+    n_x = 2
+    n_y = 1
+    best_loss = 0.0
+
+    def __post_init__(self):
+        whole("T", self.T, 1)
+        if validate.as_number("largest", self.largest) <= 0:
+            raise ValueError(f"largest must be positive, got {self.largest}")
+        if not 0 < validate.as_number("rings", self.rings) <= 1:
+            raise ValueError(f"rings must lie in (0, 1], got {self.rings}")
+
+    @property
+    def chance_loss(self) -> float:
+        silent = (1 - self.rings) ** np.arange(1, self.T + 1)
+        return float(np.mean((1 - silent) / self.rings) * self.largest**2 / 3)
+
+    @property
+    def memoryless_loss(self) -> float:
+        return self.chance_loss - self.largest**2 / 3
+
+    def draw(self, key: Array, axes: tuple[int, ...]) -> Sample:
+        for_u, for_bell = jax.random.split(key)
+        shape, top = (*axes, self.T), self.largest
+        u = jax.random.uniform(for_u, shape, minval=-top, maxval=top)
+        bell = jax.random.bernoulli(for_bell, self.rings, shape)
+        rang = jax.lax.cummax(jnp.where(bell, jnp.arange(self.T), 0), axis=u.ndim - 1)
+        total = jnp.cumsum(u, axis=-1)
+        before = jnp.take_along_axis(total - u, rang, axis=-1)
+        xs = jnp.stack([u, bell.astype(u.dtype)], axis=-1)
+        return Sample(xs, (total - before)[..., None], jnp.ones(shape, bool))
 
 
 @dataclass(frozen=True)
