@@ -127,7 +127,11 @@ class Cell:
             validate.as_number(bias.name, getattr(self, bias.name))
 
     def shapes(self, n_x: int) -> dict[str, tuple[int, ...]]:
-        """The shape of every parameter for inputs of n_x features."""
+        """The shape of every parameter for inputs of n_x features.
+
+        A cell may override this. A parameter that is a tuple of arrays, as in
+        `companion.deep_cells`, has a tuple of shapes.
+        """
         shapes = {}
         for letter in self.maps:
             shapes[f"W_{letter}"] = (self.n_a, self.n_a + n_x)

@@ -232,10 +232,10 @@ def one_way(name, layer):
     """What a left-to-right layer carries: its kind and size, one for each cell."""
     if isinstance(layer, layers.Stacked):
         return tuple(one_way(name, inner) for inner in layer.layers)
-    if isinstance(layer, layers.Bidirectional):
+    if isinstance(layer, layers.Bidirectional | layers.Wrapper):
         raise ValueError(
-            f"{name} must read left to right, got {layer!r}: it needs the whole "
-            "sequence before its first output, so it cannot generate one"
+            f"{name} must read left to right, got {layer!r}: it reads ahead of its "
+            "first output, so it cannot generate one"
         )
     return layer.State, layer.n_a
 

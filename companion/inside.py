@@ -25,11 +25,14 @@ from companion.cells import (
     for_running,
     times,
 )
+from companion.deep_cells import MLPGRU, MLPLSTM, DeepTransition, NetworkCell
 from companion.unroll import unroll
 
 __all__ = ["before_and_after", "inside", "memory_line", "saturation"]
 
-KNOWN = (RNN, SimplifiedGRU, GRU, LSTM, PeepholeLSTM)
+ONE_VALUE = (RNN, DeepTransition)  # no candidate and no gates
+GATED = (SimplifiedGRU, GRU, LSTM, PeepholeLSTM, MLPGRU, MLPLSTM)
+KNOWN = ONE_VALUE + GATED
 FLAT = 1 - 0.95**2  # the slope of tanh where it reaches 0.95
 
 
@@ -54,7 +57,8 @@ def inside(cell: Cell, params, xs, state=None) -> dict[str, Array]:
 
     xs: (T, ..., n_x) or token ids (T, ...). The names are those of the notation: a, c,
     c_tilde, gamma_u, gamma_r, gamma_f, gamma_o, as far as the cell has them. Raises as
-    `unroll`, and TypeError for a cell that is not one of `companion.cells`.
+    `unroll`, and TypeError for a cell that is not one of `companion.cells` or
+    `companion.deep_cells`. A gate of fewer numbers is shown for every unit it serves.
     """
     validate.instance("cell", cell, KNOWN)
     before, after = before_and_after(cell, params, xs, state)
@@ -64,14 +68,9 @@ def inside(cell: Cell, params, xs, state=None) -> dict[str, Array]:
 @functools.partial(jax.jit, static_argnames="cell")
 def _inside(cell, params, before, after, xs):
     seen = before.a  # what the maps multiply: a<t-1>, for a GRU the same as c<t-1>
-    z = {
-        letter: affine(
-            getattr(params, f"W_{letter}"), getattr(params, f"b_{letter}"), seen, xs
-        )
-        for letter in cell.maps
-    }
-    if isinstance(cell, RNN):
+    if isinstance(cell, ONE_VALUE):
         return {"a": after.a}
+    z = {letter: z_of(cell, letter, params, seen, xs) for letter in cell.maps}
     if isinstance(cell, PeepholeLSTM):
         z["u"] += params.p_u * before.c
         z["f"] += params.p_f * before.c
@@ -79,9 +78,19 @@ def _inside(cell, params, before, after, xs):
     found = {f"gamma_{letter}": sigmoid(z[letter]) for letter in cell.maps[1:]}
     if isinstance(cell, GRU):
         z["c"] = candidate_of_gru(cell, params, seen, found["gamma_r"], xs)
+    if isinstance(cell, MLPGRU):
+        z["c"] = z_of(cell, "c", params, found["gamma_r"] * seen, xs)
     if isinstance(cell, LSTM) and cell.coupled:
         found["gamma_u"] = 1 - found["gamma_f"]
     return {"a": after.a, "c": after.c, "c_tilde": jnp.tanh(z["c"]), **found}
+
+
+def z_of(cell, letter, params, seen, xs):
+    """One map's end before its nonlinearity, without peepholes."""
+    if isinstance(cell, NetworkCell):
+        return cell.z(letter, params, seen, xs)
+    W, b = getattr(params, f"W_{letter}"), getattr(params, f"b_{letter}")
+    return affine(W, b, seen, xs)
 
 
 def candidate_of_gru(cell, params, c, gamma_r, xs):
@@ -98,9 +107,9 @@ def memory_line(cell: Cell, params, xs, state=None) -> Float[Array, "T *batch n_
     dc<t>/dc<k> along that path alone, without the detours through the gates. Raises
     TypeError for a cell without a memory cell, such as the RNN.
     """
-    validate.instance("cell", cell, (SimplifiedGRU, GRU, LSTM, PeepholeLSTM))
+    validate.instance("cell", cell, GATED)
     values = inside(cell, params, xs, state)
-    if isinstance(cell, SimplifiedGRU | GRU):
+    if isinstance(cell, SimplifiedGRU | GRU | MLPGRU):
         return 1 - values["gamma_u"]
     return values.get("gamma_f", jnp.ones_like(values["c"]))
 
@@ -110,10 +119,10 @@ def saturation(cell: Cell, params, xs, state=None) -> dict[str, np.ndarray]:
 
     Flat is where the slope is below a tenth (0.0975) of the steepest: tanh beyond
     0.95, a gate below 0.025 or above 0.975, a ReLU at 0. Names as in `inside`; for a
-    gated cell they are the candidate and the gates.
+    gated cell they are the candidate and the gates. Of several layers, the last.
     """
     values = inside(cell, params, xs, state)
-    if isinstance(cell, RNN):
+    if isinstance(cell, ONE_VALUE):
         before, _ = before_and_after(cell, params, xs, state)
         slopes = {"a": _slope(cell, params, before, jnp.asarray(xs))}
     else:
@@ -130,5 +139,5 @@ def saturation(cell: Cell, params, xs, state=None) -> dict[str, np.ndarray]:
 
 @functools.partial(jax.jit, static_argnames="cell")
 def _slope(cell, params, before, xs):
-    z = affine(params.W_a, params.b_a, before.a, xs)
+    z = z_of(cell, "a", params, before.a, xs)
     return jax.jvp(cell.activation, (z,), (jnp.ones_like(z),))[1]

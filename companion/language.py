@@ -8,7 +8,8 @@ model.surprise(params, ids, lengths)                # (batch, T), nats per token
 sampling.sample(model, params, key, prompt)         # what the model writes
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -31,6 +32,7 @@ class LanguageModel:
     """P(y<1>, ..., y<T>) = product over t of P(y<t> | y<1>, ..., y<t-1>).
 
     layer: a cell or a `Stacked` tower of cells. size: |V|, special tokens included.
+    inner: given by name; with it the readout is the `DeepReadout` of these sizes.
     x<1> is EOS, the end of whatever was before, and x<t> = y<t-1>: the layer never
     reads the token that it is asked for. A text's probability includes that of its end
     if its last id is EOS (`Vocabulary.encode` with eos=True).
@@ -46,6 +48,7 @@ class LanguageModel:
 
     layer: Any
     size: int
+    inner: Sequence[int] = field(default=(), kw_only=True)
 
     def __post_init__(self):
         if validate.positive_int("size", self.size) <= len(SPECIAL):
@@ -53,11 +56,12 @@ class LanguageModel:
                 f"size must be more than the {len(SPECIAL)} special tokens, "
                 f"got {self.size}"
             )
-        OneToMany(self.layer, self.size)  # refuses what does not read left to right
+        # refuses a layer that does not read left to right
+        object.__setattr__(self, "inner", self.wiring.inner)
 
     @property
     def wiring(self) -> OneToMany:
-        return OneToMany(self.layer, self.size)
+        return OneToMany(self.layer, self.size, inner=self.inner)
 
     @property
     def n_y(self) -> int:
@@ -65,7 +69,8 @@ class LanguageModel:
 
     def init(self, key: Array, dtype=None) -> ModelParams:
         """Fresh parameters; the layer reads ids 0..size-1."""
-        return ManyToMany(self.layer, self.size).init(key, self.size, dtype)
+        model = ManyToMany(self.layer, self.size, inner=self.inner)
+        return model.init(key, self.size, dtype)
 
     def logits(
         self, params: ModelParams, ids, lengths=None, state=None, **options

@@ -6,6 +6,8 @@ three are run by `apply`, time first, and say what they hand upward and what the
     tower = Stacked((Bidirectional(LSTM(64)), GRU(32)), dropout=0.2)
     params = tower.init(key, n_x=28)
     outputs, states, last = apply(tower, params, xs, lengths=lengths, key=dropout_key)
+
+A `Wrapper` runs one of them in another way; those of the package are in `streaming`.
 """
 
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ __all__ = [
     "BothWays",
     "Stacked",
     "Unrolled",
+    "Wrapper",
     "apply",
     "width",
 ]
@@ -89,13 +92,32 @@ class Bidirectional:
         return BothWays(*[cell.init(k, n_x, dtype) for cell, k in pairs])
 
 
+class Wrapper:
+    """A layer that runs another one, its `core`, in another way.
+
+    Parameters, width and the kind of `last` are the core's, so what was trained in one
+    way can be run in the other. A wrapper of your own is a frozen dataclass with a
+    `core` (a field, or a property) and `run`, which `apply` calls with its own options
+    (state, lengths, key, window, checkpoint, fast) and which returns an `Unrolled`.
+    """
+
+    core: Any
+
+    def init(self, key: Array, n_x: int, dtype=None):
+        """Fresh parameters: the core's."""
+        return self.core.init(key, n_x, dtype)
+
+    def run(self, params, xs, *, state, lengths, key, **options) -> Unrolled:
+        raise NotImplementedError
+
+
 @dataclass(frozen=True)
 class Stacked:
     """A tower: layer l reads what layer l - 1 hands up, each with weights of its own.
 
         a^[l]<t> = g(W_a^[l][a^[l]<t-1>, a^[l-1]<t>] + b_a^[l]),   a^[0] = x
 
-    layers: the layers from the bottom up, any mix of cells and `Bidirectional`.
+    layers: the layers from the bottom up, any mix of cells, `Bidirectional` and others.
     dropout: share of the values set to zero between layers, never inside a recurrence,
         when `apply` is given a key (after Zaremba et al. 2014, who drop x and the top
         output as well).
@@ -111,7 +133,7 @@ class Stacked:
         if not self.layers:
             raise ValueError("layers must hold at least one layer, got none")
         for number, layer in enumerate(self.layers, 1):
-            validate.instance(f"layer {number}", layer, (Cell, Bidirectional, Stacked))
+            validate.instance(f"layer {number}", layer, KINDS)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         widths = [width(layer) for layer in self.layers]
@@ -126,8 +148,13 @@ class Stacked:
         return tuple(layer.init(k, n, dtype) for layer, k, n in triples)
 
 
+KINDS = (Cell, Bidirectional, Stacked, Wrapper)
+
+
 def width(layer) -> int:
     """How many numbers a layer hands upward at each step."""
+    if isinstance(layer, Wrapper):
+        return width(layer.core)
     if isinstance(layer, Stacked):
         return width(layer.layers[-1])
     if isinstance(layer, Bidirectional):
@@ -159,6 +186,9 @@ def apply(
         return apply_stacked(layer, params, xs, state, lengths, key, options)
     if isinstance(layer, Bidirectional):
         return apply_both_ways(layer, params, xs, state, lengths, options)
+    if isinstance(layer, Wrapper):
+        given = {"state": state, "lengths": lengths, "key": key, **options}
+        return layer.run(params, xs, **given)
     validate.instance("layer", layer, Cell)
     return apply_cell(layer, params, xs, state, lengths, options)
 
@@ -202,6 +232,11 @@ def apply_both_ways(layer, params, xs, state, lengths, options):
         options,
         reverse=True,
     )
+    return merged(layer, ahead, back)
+
+
+def merged(layer: Bidirectional, ahead: Unrolled, back: Unrolled) -> Unrolled:
+    """The two directions, run apart, as what the layer hands upward and holds."""
     if layer.merge == "sum":
         outputs = ahead.outputs + back.outputs
     else:

@@ -6,16 +6,18 @@
 
 (The two that read their own outputs, OneToMany and EncoderDecoder, are in `feedback`.)
 
-Each is a layer (a cell, `Bidirectional` or `Stacked`) with a `Readout` on top, batch
-first at the user's edge, and each runs on `layers.apply`, whose options all of them
-take: key switches dropout on; window, checkpoint and fast are as in `unroll`.
+Each is a layer (a cell, `Bidirectional` or `Stacked`) with a `Readout` on top, or with
+inner=(64,) a `DeepReadout`; batch first at the user's edge. Each runs on
+`layers.apply`, whose options all of them take: key switches dropout on; window,
+checkpoint and fast are as in `unroll`.
 
     model = ManyToOne(LSTM(64), n_y=5, pool="mean")
     params = model.init(key, n_x=len(vocabulary))
     logits = model.logits(params, ids, lengths)    # ids (batch, T) -> (batch, 5)
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -24,11 +26,14 @@ from jax import Array
 from jaxtyping import Float
 
 from companion import layers, validate
-from companion.cells import Cell, times
+from companion.cells import times
+from companion.deep_cells import upper_layers
 from companion.unroll import length_mask
 from companion.validate import Given
 
 __all__ = [
+    "DeepReadout",
+    "DeepReadoutParams",
     "ManyToMany",
     "ManyToOne",
     "ModelParams",
@@ -37,7 +42,7 @@ __all__ = [
     "ReadoutParams",
 ]
 
-LAYERS = (Cell, layers.Bidirectional, layers.Stacked)
+LAYERS = layers.KINDS
 
 
 class ReadoutParams(NamedTuple):
@@ -83,25 +88,89 @@ class Readout:
         return times(params.W_y, a) + params.b_y
 
 
+class DeepReadoutParams(NamedTuple):
+    """W_y^[1] (n_1, n_a), W_y^[2] (n_2, n_1), ..., W_y^[k] (n_y, n_k-1)."""
+
+    W_y: tuple[Float[Array, "_ _"], ...]
+    b_y: tuple[Float[Array, " _"], ...]
+
+
+@dataclass(frozen=True)
+class DeepReadout:
+    """A network for the output layer, the same at every step (Pascanu et al. 2014).
+
+        z_y<t> = W_y^[k] g( ... g(W_y^[1] a<t> + b_y^[1]) ... ) + b_y^[k]
+
+    inner: units of the layers below the last, bottom first; () is the `Readout`.
+    activation: g, between the layers.
+
+    It deepens the way from a<t> to y<t> and leaves the recurrence as it is.
+    """
+
+    n_y: int
+    inner: Sequence[int] = (64,)
+    activation: Callable[[Array], Array] = jnp.tanh
+
+    def __post_init__(self):
+        validate.positive_int("n_y", self.n_y)
+        object.__setattr__(self, "inner", validate.sizes("inner", self.inner))
+
+    def shapes(self, n_a: int) -> DeepReadoutParams:
+        """The shapes of the parameters, layer by layer, above an a<t> of n_a."""
+        sizes = (*self.inner, self.n_y)
+        W_y = tuple(zip(sizes, (n_a, *self.inner), strict=True))
+        return DeepReadoutParams(W_y, tuple((n,) for n in sizes))
+
+    def init(self, key: Array, n_a: int, dtype=None) -> DeepReadoutParams:
+        """Fresh parameters: every W_y Glorot uniform, every b_y zero."""
+        dtype = validate.float_dtype(dtype)
+        glorot = jax.nn.initializers.glorot_uniform()
+        shapes = self.shapes(validate.positive_int("n_a", n_a))
+        keys = jax.random.split(key, len(shapes.W_y))
+        W_y = [glorot(k, s, dtype) for k, s in zip(keys, shapes.W_y, strict=True)]
+        return DeepReadoutParams(
+            tuple(W_y), tuple(jnp.zeros(s, dtype) for s in shapes.b_y)
+        )
+
+    def logits(
+        self, params: DeepReadoutParams, a: Float[Given, "..."]
+    ) -> Float[Array, "..."]:
+        """(..., n_a) -> (..., n_y)."""
+        validate.instance("params", params, DeepReadoutParams)
+        a = validate.as_input("a", a, "floats")
+        if a.ndim == 0:
+            raise ValueError(f"a has shape (), but {self!r} needs (..., n_a)")
+        needs = f"{self!r} above an a of shape {a.shape}"
+        for name, shapes in self.shapes(a.shape[-1])._asdict().items():
+            validate.shaped(f"params.{name}", getattr(params, name), shapes, needs)
+        z = times(params.W_y[0], a) + params.b_y[0]
+        return upper_layers(params.W_y[1:], params.b_y[1:], z, self.activation)
+
+
 class ModelParams(NamedTuple):
     layer: Any
-    readout: ReadoutParams
+    readout: ReadoutParams | DeepReadoutParams
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """What the wirings share: a layer, and a `Readout` of n_y logits on top of it."""
+    """What the wirings share: a layer, and a `Readout` of n_y logits on top of it.
+
+    inner: given by name; with it the readout is the `DeepReadout` of these sizes.
+    """
 
     layer: Any
     n_y: int
+    inner: Sequence[int] = field(default=(), kw_only=True)
 
     def __post_init__(self):
         validate.instance("layer", self.layer, LAYERS)
         validate.positive_int("n_y", self.n_y)
+        object.__setattr__(self, "inner", validate.sizes("inner", self.inner))
 
     @property
-    def readout(self) -> Readout:
-        return Readout(self.n_y)
+    def readout(self) -> Readout | DeepReadout:
+        return DeepReadout(self.n_y, self.inner) if self.inner else Readout(self.n_y)
 
     def init(self, key: Array, n_x: int, dtype=None) -> ModelParams:
         """Fresh parameters for inputs of n_x features (or n_x different tokens)."""
@@ -200,6 +269,8 @@ def last_output(layer, last) -> Float[Array, "*batch n"]:
         pairs = zip(layer.layers, last, strict=True)
         each = [last_output(inner, state) for inner, state in pairs]
         return sum(each) if layer.residual else each[-1]
+    if isinstance(layer, layers.Wrapper):
+        return last_output(layer.core, last)
     if isinstance(layer, layers.Bidirectional):
         ends = [state.a for state in last]
         return sum(ends) if layer.merge == "sum" else jnp.concatenate(ends, axis=-1)

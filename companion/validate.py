@@ -25,6 +25,8 @@ __all__ = [
     "one_of",
     "params",
     "positive_int",
+    "shaped",
+    "sizes",
     "state",
     "tokens_in_range",
 ]
@@ -43,6 +45,13 @@ def positive_int(name, value):
     if number < 1:
         raise ValueError(f"{name} must be at least 1, got {number}")
     return number
+
+
+def sizes(name, value):
+    """value as a tuple of integers >= 1; it may be empty."""
+    if not isinstance(value, tuple | list):
+        raise TypeError(f"{name} must be a tuple of sizes such as (64,), got {value!r}")
+    return tuple(positive_int(f"{name}[{i}]", n) for i, n in enumerate(value))
 
 
 def as_number(name, value):
@@ -138,12 +147,15 @@ def features(cell, given, name, x):
             f"got {type(given).__name__}"
         )
     first = f"W_{cell.maps[0]}"
-    floats(f"params.{first}", getattr(given, first))
-    shape = getattr(given, first).shape
+    weights, rows = getattr(given, first), jax.tree.leaves(cell.shapes(1)[first])[0]
+    if isinstance(weights, tuple) and weights:  # a network: its first layer reads x
+        first, weights = f"{first}[0]", weights[0]
+    floats(f"params.{first}", weights)
+    shape = weights.shape
     if len(shape) != 2 or shape[1] <= cell.n_a:
         raise ValueError(
             f"params.{first} has shape {shape}, but {short(cell)} needs "
-            f"({cell.n_a}, {cell.n_a} + n_x)"
+            f"({rows}, {cell.n_a} + n_x)"
         )
     n_x = shape[1] - cell.n_a
     if not is_tokens(x) and (x.ndim == 0 or x.shape[-1] != n_x):
@@ -174,12 +186,29 @@ def params(cell, given, n_x):
             raise ValueError(f"params.{name} {verb} the parameters of {cell!r}")
         if shape is None:
             continue
-        floats(f"params.{name}", value)
+        needs = f"{short(cell)} with inputs of {n_x} features"
+        shaped(f"params.{name}", value, shape, needs)
+
+
+def shaped(name, value, shape, needs):
+    """Compare an array of floats, or a tuple of them, with the shape or shapes needed.
+
+    needs: what needs that shape, for the message.
+    """
+    if not shape or not isinstance(shape[0], tuple):
+        floats(name, value)
         if value.shape != shape:
             raise ValueError(
-                f"params.{name} has shape {value.shape}, but {short(cell)} with "
-                f"inputs of {n_x} features needs {shape}"
+                f"{name} has shape {value.shape}, but {needs} needs {shape}"
             )
+        return
+    if not isinstance(value, tuple) or len(value) != len(shape):
+        came = f"{len(value)}" if isinstance(value, tuple) else type(value).__name__
+        raise ValueError(
+            f"{name} must be a tuple of {len(shape)} arrays, one a layer, got {came}"
+        )
+    for i, (array, one) in enumerate(zip(value, shape, strict=True)):
+        shaped(f"{name}[{i}]", array, one, needs)
 
 
 def state(cell, given, batch, name="state"):

@@ -372,7 +372,7 @@ CASES = [
         "a layer that is none",
         lambda: Stacked((RNN(2), 3)),
         TypeError,
-        "layer 2 must be Cell or Bidirectional or Stacked, got int",
+        "layer 2 must be Cell or Bidirectional or Stacked or Wrapper, got int",
     ),
     bad(
         "dropout of all",

@@ -191,7 +191,7 @@ def params():
         (
             lambda p, q: OneToMany(3, N_Y),
             TypeError,
-            "layer must be Cell or Bidirectional or Stacked, got int",
+            "layer must be Cell or Bidirectional or Stacked or Wrapper, got int",
         ),
         (
             lambda p, q: MODEL.init(jax.random.key(0), 0),
@@ -306,7 +306,7 @@ def params():
         (
             lambda p, q: EncoderDecoder(RNN(4), "x", N_Y),
             TypeError,
-            "decoder must be Cell or Bidirectional or Stacked, got str",
+            "decoder must be Cell or Bidirectional or Stacked or Wrapper, got str",
         ),
         (
             lambda p, q: EncoderDecoder(RNN(4), RNN(4), 0),

@@ -14,6 +14,7 @@ from companion.feedback import Carried
 from companion.language import LanguageModel
 from companion.layers import Bidirectional, Stacked
 from companion.models import ModelParams
+from companion.unroll import unroll
 
 SIZE, EOS = 5, 2
 LENGTHS = np.array([7, 3, 1])
@@ -168,6 +169,22 @@ def test_a_uniform_model_has_the_size_as_perplexity(tiny):
     assert model.perplexity(flat, IDS) == pytest.approx(SIZE)
     bits = model.bits_per_character(flat, IDS, IDS.size)
     assert bits == pytest.approx(np.log2(SIZE))
+
+
+def test_a_deep_output_is_a_network_between_state_and_logits():
+    model = LanguageModel(GRU(4), SIZE, inner=(6,))
+    assert model != LanguageModel(GRU(4), SIZE)
+    params = model.init(jax.random.key(1))
+    read = jnp.concatenate([jnp.full((3, 1), EOS), IDS[:, :-1]], axis=1)
+    a = np.asarray(unroll(model.layer, params.layer, read.T).a).swapaxes(0, 1)
+    W, b = params.readout.W_y, params.readout.b_y
+    z = np.tanh(a @ np.asarray(W[0]).T + b[0]) @ np.asarray(W[1]).T + b[1]
+    np.testing.assert_allclose(model.logits(params, IDS), z, atol=1e-6)
+    carried = model.start(params, (3,))
+    for t in range(7):
+        logits, carried = model.step(params, carried.state, carried.x)
+        carried = Carried(carried, jnp.asarray(IDS[:, t]))
+        np.testing.assert_allclose(logits, z[:, t], atol=1e-5)
 
 
 def test_options_reach_the_layer(tiny):

@@ -7,8 +7,11 @@ import pytest
 import reference
 
 from companion.cells import GRU, LSTM, RNN
+from companion.feedback import OneToMany
 from companion.layers import Bidirectional, Stacked
 from companion.models import (
+    DeepReadout,
+    DeepReadoutParams,
     ManyToMany,
     ManyToOne,
     ModelParams,
@@ -169,6 +172,144 @@ def test_an_empty_sequence_spoils_no_gradient():
 MODEL = ManyToMany(RNN(4), N_Y)
 
 
+def draw_deep_readout(*sizes):
+    rng = np.random.default_rng(21)
+    pairs = list(zip(sizes[1:], sizes[:-1], strict=True))
+    W_y = tuple(jnp.asarray(rng.normal(size=pair)) for pair in pairs)
+    return DeepReadoutParams(
+        W_y, tuple(jnp.asarray(rng.normal(size=n)) for n, _ in pairs)
+    )
+
+
+def deep_readout_of_one(params, a, g=np.tanh):
+    *below, (W, b) = zip(*params, strict=True)
+    for inner_W, inner_b in below:
+        a = g(np.asarray(inner_W) @ a + np.asarray(inner_b))
+    return np.asarray(W) @ a + np.asarray(b)
+
+
+@pytest.mark.parametrize("inner", [(), (7,), (3, 6)], ids=str)
+def test_deep_readout_is_the_equation(inner, x64):
+    params = draw_deep_readout(4, *inner, N_Y)
+    a = np.random.default_rng(22).normal(size=(2, 3, 4))
+    got = DeepReadout(N_Y, inner).logits(params, jnp.asarray(a))
+    wanted = [[deep_readout_of_one(params, v) for v in row] for row in a]
+    reference.close(got, np.array(wanted), 1e-14)
+    if not inner:
+        plain = ReadoutParams(params.W_y[0], params.b_y[0])
+        wanted = Readout(N_Y).logits(plain, jnp.asarray(a))
+        np.testing.assert_array_equal(got, wanted)
+
+
+def test_deep_readout_with_another_nonlinearity(x64):
+    params = draw_deep_readout(4, 7, 6, N_Y)
+    a = np.random.default_rng(23).normal(size=4)
+    got = DeepReadout(N_Y, (7, 6), jax.nn.relu).logits(params, jnp.asarray(a))
+    wanted = deep_readout_of_one(params, a, lambda z: np.maximum(z, 0))
+    reference.close(got, wanted, 1e-14)
+
+
+def test_deep_readout_starts_glorot_and_zero():
+    params = DeepReadout(30, (20, 20)).init(jax.random.key(0), 20)
+    assert [W.shape for W in params.W_y] == [(20, 20), (20, 20), (30, 20)]
+    for W in params.W_y:
+        limit = np.sqrt(6 / sum(W.shape))
+        assert 0.9 * limit < np.abs(W).max() <= limit
+    assert not np.allclose(params.W_y[0], params.W_y[1])
+    assert [b.shape for b in params.b_y] == [(20,), (20,), (30,)]
+    assert not any(b.any() for b in params.b_y)
+
+
+def test_every_wiring_takes_a_deep_output(x64):
+    inner, layer = (7, 3), GRU(4)
+    xs = np.random.default_rng(24).normal(size=(BATCH, T, 3))
+    below = reference.random_params(layer, 3)
+    p = {k: np.asarray(v) for k, v in below._asdict().items() if v is not None}
+    zero = (np.zeros((BATCH, 4)),)
+    (a,), _ = reference.unroll(reference.gru_before, p, xs.swapaxes(0, 1), zero)
+    params = ModelParams(below, draw_deep_readout(4, *inner, N_Y))
+
+    def read(vectors):
+        return np.array([deep_readout_of_one(params.readout, v) for v in vectors])
+
+    many = ManyToMany(layer, N_Y, inner=inner)
+    wanted = np.stack([read(at_t) for at_t in a], axis=1)
+    reference.close(many.logits(params, xs), wanted, 1e-13)
+    last = ManyToOne(layer, N_Y, "last", inner=inner).logits(params, xs)
+    reference.close(last, wanted[:, -1], 1e-13)
+    one = OneToOne(layer, N_Y, inner=inner).logits(params, xs[:, 0])
+    reference.close(one, wanted[:, 0], 1e-13)
+
+    writer = OneToMany(layer, N_Y, inner=list(inner))
+    params = reference.random_params(writer, 2)
+    assert isinstance(params.readout, DeepReadoutParams)
+    ys = jnp.array([[1, 4, 0], [2, 2, 3]])
+    forced = writer.logits(params, jnp.array([0, 1]), ys)
+    carried = writer.begin(params, jnp.array([0, 1]), (2,))
+    free, _ = writer.step(params, carried.state, carried.x)
+    reference.close(forced[:, 0], free, 1e-13)
+
+
+def test_a_wiring_without_inner_has_the_plain_readout():
+    assert MODEL.readout == Readout(N_Y)
+    assert ManyToMany(RNN(4), N_Y, inner=(8,)).readout == DeepReadout(N_Y, (8,))
+    assert ManyToOne(RNN(4), N_Y, "mean").pool == "mean"
+
+
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda p: DeepReadout(0), ValueError, "n_y must be at least 1, got 0"),
+        (lambda p: DeepReadout(2, 64), TypeError, "inner must be a tuple of sizes"),
+        (
+            lambda p: DeepReadout(2, (8, 0)),
+            ValueError,
+            r"inner\[1\] must be at least 1",
+        ),
+        (
+            lambda p: ManyToMany(RNN(4), 2, inner=(2.0,)),
+            TypeError,
+            r"inner\[0\] must be an integer, got 2.0",
+        ),
+        (lambda p: ManyToMany(RNN(4), 2, (8,)), TypeError, "positional arguments"),
+        (
+            lambda p: DeepReadout(N_Y, (7,)).logits(draw_readout(4), jnp.ones((2, 4))),
+            TypeError,
+            "params must be DeepReadoutParams, got ReadoutParams",
+        ),
+        (
+            lambda p: DeepReadout(N_Y, (7,)).logits(p, jnp.ones((2, 3))),
+            ValueError,
+            r"params.W_y\[0\] has shape \(7, 4\), but .* needs \(7, 3\)",
+        ),
+        (
+            lambda p: DeepReadout(N_Y, (7, 7)).logits(p, jnp.ones((2, 4))),
+            ValueError,
+            "params.W_y must be a tuple of 3 arrays, one a layer, got 2",
+        ),
+        (
+            lambda p: DeepReadout(N_Y, (7,)).logits(p, jnp.ones(())),
+            ValueError,
+            r"a has shape \(\), but .* needs \(..., n_a\)",
+        ),
+        (
+            lambda p: DeepReadout(N_Y, (7,)).logits(p, jnp.ones(4, int)),
+            TypeError,
+            "a must hold floats, got int32",
+        ),
+        (
+            lambda p: DeepReadout(2).init(jax.random.key(0), 0),
+            ValueError,
+            "n_a must be at least 1, got 0",
+        ),
+    ],
+)
+def test_bad_input_of_a_deep_output(call, error, message, as_readers_run_it):
+    params = draw_deep_readout(4, 7, N_Y)
+    with pytest.raises(error, match=message):
+        call(params)
+
+
 @pytest.fixture(scope="module")
 def params():
     return reference.random_params(MODEL, 3)
@@ -268,7 +409,7 @@ def test_bad_input(call, error, message, params, as_readers_run_it):
         (
             lambda r, p: ManyToMany("x", 2),
             TypeError,
-            "layer must be Cell or Bidirectional or Stacked, got str",
+            "layer must be Cell or Bidirectional or Stacked or Wrapper, got str",
         ),
     ],
 )
