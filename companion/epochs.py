@@ -95,6 +95,8 @@ def loud(layer, params, key, scale):
     """The parameters of a layer whose lowest cell reads loudly."""
     if isinstance(layer, Stacked):
         return (loud(layer.layers[0], params[0], key, scale), *params[1:])
+    if not all(isinstance(n, int) for s in layer.shapes(1).values() for n in s):
+        raise TypeError(f"model must read with one matrix a map, not with {layer!r}")
     keys, drawn = jax.random.split(key, len(layer.maps)), {}
     for letter, own in zip(layer.maps, keys, strict=True):
         W = getattr(params, f"W_{letter}")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from companion import epochs
 from companion.cells import GRU, LSTM, RNN
+from companion.deep_cells import MLPGRU
 from companion.language import LanguageModel
 from companion.layers import Stacked
 
@@ -129,6 +130,13 @@ def test_loud_inputs_change_what_the_lowest_layer_reads_and_nothing_else(layer):
         assert abs(float(new[:, 40:].std()) - 2) < 0.2
     columns = [np.asarray(new[:, 40:]) for _, new in changed.values()]
     assert len({c.tobytes() for c in columns}) == len(columns)
+
+
+def test_loud_inputs_are_for_cells_that_read_with_one_matrix():
+    model = LanguageModel(MLPGRU(4, inner=(3,)), 9)
+    params = model.init(jax.random.key(0))
+    with pytest.raises(TypeError, match="model must read with one matrix a map"):
+        epochs.loud_inputs(model, params, jax.random.key(1))
 
 
 @pytest.mark.parametrize(

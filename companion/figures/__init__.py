@@ -1,6 +1,7 @@
 """Pictures: plain functions from arguments to a drawing, one module a theme."""
 
 from companion.figures import (
+    arena,
     boxes,
     bptt,
     clipping,
@@ -25,6 +26,7 @@ from companion.figures import (
 )
 
 __all__ = [
+    "arena",
     "boxes",
     "bptt",
     "clipping",
