@@ -12,7 +12,8 @@ chosen on one half of the examples, and what freezing it costs is measured on th
 beside it stands what freezing every other unit costs, and groups of units, the first
 of the ranking and random ones: often two or three units carry a property together, and
 any one of them can go.
-The idea of a single unit found this way is that of Lakretz et al. (2019).
+The idea of a single unit that carries number is that of Lakretz et al. (2019), who
+looked for it by ablation (`by="ablation"`).
 """
 
 from collections.abc import Callable

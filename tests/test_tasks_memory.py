@@ -19,6 +19,7 @@ from companion.tasks.memory import (
     Echo,
     Latch,
     Parity,
+    RunningSum,
     StoreAndReport,
     TemporalOrder,
 )
@@ -32,6 +33,7 @@ TASKS = (
     Counting(longest=4),
     Parity(T=5),
     Adding(T=6),
+    RunningSum(T=12),
     StoreAndReport(T=12),
 )
 each_task = pytest.mark.parametrize("task", TASKS, ids=repr)

@@ -1,4 +1,4 @@
-"""Adding, store and report: plain Python oracles, and errors of the best predictors."""
+"""Adding, running sums, store and report: oracles, and errors of the best guesses."""
 
 import jax
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.tasks.quantities import Adding, StoreAndReport
+from companion.tasks.quantities import Adding, RunningSum, StoreAndReport
 
 
 def draw(task, batch=200, seed=0):
@@ -133,3 +133,50 @@ def test_scores_of_store_and_report(largest):
 def test_bad_arguments(task, arguments, error, said):
     with pytest.raises(error, match=said):
         task(**arguments)
+
+
+@settings(max_examples=4)
+@given(T=st.integers(1, 15), rings=st.sampled_from([0.1, 0.5, 1.0]))
+def test_the_sum_since_the_bell(T, rings):
+    task = RunningSum(T=T, largest=2.0, rings=rings)
+    xs, ys, mask = draw(task, batch=9, seed=T)
+    assert xs.shape == (9, T, 2) and ys.shape == (9, T, 1) and mask.all()
+    for x, y in zip(xs.tolist(), ys.tolist(), strict=True):
+        total = 0.0
+        for (u, bell), (target,) in zip(x, y, strict=True):
+            assert bell in (0, 1) and (bell == 1 or rings < 1)
+            total = u if bell else total + u
+            assert target == pytest.approx(total, abs=1e-5)
+
+
+def test_bells_and_numbers_are_drawn_evenly():
+    xs = draw(RunningSum(), 2000).xs
+    uniformly(xs[..., 0].ravel(), -0.3, 0.3)
+    uniformly(xs[..., 0][xs[..., 1] == 1], -0.3, 0.3)
+    share = xs[..., 1].mean(axis=0)
+    assert np.abs(share - 0.15).max() < 5 * np.sqrt(0.15 * 0.85 / 2000)
+
+
+@pytest.mark.parametrize(("T", "rings"), [(1, 0.3), (5, 1.0), (30, 0.15)])
+def test_scores_of_running_sums(T, rings):
+    task = RunningSum(T=T, rings=rings)
+    xs, ys, _ = draw(task, batch=40_000)
+    assert np.mean(ys**2) == pytest.approx(task.chance_loss, rel=0.02)
+    missed = np.mean((ys[..., 0] - xs[..., 0]) ** 2)
+    assert missed == pytest.approx(task.memoryless_loss, rel=0.02, abs=1e-9)
+    assert np.abs(ys.mean()) < 0.01 and task.best_loss == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"T": 0}, ValueError),
+        ({"T": 2.5}, TypeError),
+        ({"largest": 0}, ValueError),
+        ({"rings": 0}, ValueError),
+        ({"rings": 1.5}, ValueError),
+    ],
+)
+def test_bad_running_sums_are_named(change, error):
+    with pytest.raises(error, match=next(iter(change))):
+        RunningSum(**change)

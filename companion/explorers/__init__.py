@@ -5,6 +5,7 @@ Each name in a module's `__all__` is a function that needs no argument and retur
 """
 
 from companion.explorers import (
+    agreement,
     bptt,
     clipping,
     gradients,
@@ -18,6 +19,7 @@ from companion.explorers import (
 )
 
 __all__ = [
+    "agreement",
     "bptt",
     "clipping",
     "gradients",

@@ -1,10 +1,12 @@
 """Pictures: plain functions from arguments to a drawing, one module a theme."""
 
 from companion.figures import (
+    agreement,
     arena,
     boxes,
     bptt,
     clipping,
+    counting,
     diagrams,
     forgetting,
     gates,
@@ -32,10 +34,12 @@ from companion.figures import (
 )
 
 __all__ = [
+    "agreement",
     "arena",
     "boxes",
     "bptt",
     "clipping",
+    "counting",
     "diagrams",
     "forgetting",
     "gates",
