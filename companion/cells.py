@@ -114,12 +114,14 @@ class Cell:
         the state is (..., n_a), and one of them, or a property, is `a`.
     maps: the letters of the weight matrices, at least one, each a W_. of shape
         (n_a, n_a + n_x) with its b_. (n_a,).
+    sees_state: False if the maps read x<t> alone: then every W_. is (n_a, n_x).
     """
 
     n_a: int
     Params: ClassVar[type]
     State: ClassVar[type]
     maps: ClassVar[tuple[str, ...]]
+    sees_state: ClassVar[bool] = True
 
     def __post_init__(self):
         validate.positive_int("n_a", self.n_a)
@@ -132,9 +134,9 @@ class Cell:
         A cell may override this. A parameter that is a tuple of arrays, as in
         `companion.deep_cells`, has a tuple of shapes.
         """
-        shapes = {}
+        shapes, n_seen = {}, self.n_a if self.sees_state else 0
         for letter in self.maps:
-            shapes[f"W_{letter}"] = (self.n_a, self.n_a + n_x)
+            shapes[f"W_{letter}"] = (self.n_a, n_seen + n_x)
             shapes[f"b_{letter}"] = (self.n_a,)
         return shapes
 
@@ -151,9 +153,11 @@ class Cell:
         params = {name: jnp.zeros(s, dtype) for name, s in self.shapes(n_x).items()}
         for letter in self.maps:
             square, rest = (self.n_a, self.n_a), (self.n_a, n_x)
-            W_aa = jax.nn.initializers.orthogonal()(next(keys), square, drawn)
-            W_ax = jax.nn.initializers.glorot_uniform()(next(keys), rest, drawn)
-            W = jnp.concatenate([W_aa, W_ax], axis=1)
+            for_a, for_x = next(keys), next(keys)
+            W = jax.nn.initializers.glorot_uniform()(for_x, rest, drawn)
+            if self.sees_state:
+                W_aa = jax.nn.initializers.orthogonal()(for_a, square, drawn)
+                W = jnp.concatenate([W_aa, W], axis=1)
             params[f"W_{letter}"] = W.astype(dtype)
         return self.Params(**params)
 

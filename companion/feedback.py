@@ -103,7 +103,9 @@ class OneToMany(Wiring):
         return forced(self, params, ys, carried, lengths, **options)
 
 
-@functools.partial(jax.jit, static_argnames=("model", "window", "checkpoint", "fast"))
+@functools.partial(
+    jax.jit, static_argnames=("model", "window", "checkpoint", "fast", "parallel")
+)
 def forced(model, params, ys, carried, lengths, *, key=None, **options):
     """`OneToMany.read`, compiled as one: it is called with many different T."""
     seen = jnp.concatenate([carried.x[..., None], ys], axis=-1)

@@ -66,6 +66,10 @@ class Frozen(Cell):
     def maps(self) -> tuple[str, ...]:
         return self.inner.maps
 
+    @property
+    def sees_state(self) -> bool:
+        return self.inner.sees_state
+
     def shapes(self, n_x: int) -> dict[str, tuple[int, ...]]:
         names = ("frozen", *self.Params._fields[-len(self.State._fields) :])
         return self.inner.shapes(n_x) | dict.fromkeys(names, (self.n_a,))

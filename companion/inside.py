@@ -26,13 +26,14 @@ from companion.cells import (
     times,
 )
 from companion.deep_cells import MLPGRU, MLPLSTM, DeepTransition, NetworkCell
+from companion.linear_cells import LinearCell
 from companion.unroll import unroll
 
 __all__ = ["before_and_after", "inside", "memory_line", "saturation"]
 
 ONE_VALUE = (RNN, DeepTransition)  # no candidate and no gates
 GATED = (SimplifiedGRU, GRU, LSTM, PeepholeLSTM, MLPGRU, MLPLSTM)
-KNOWN = ONE_VALUE + GATED
+KNOWN = (*ONE_VALUE, *GATED, LinearCell)
 FLAT = 1 - 0.95**2  # the slope of tanh where it reaches 0.95
 
 
@@ -57,8 +58,9 @@ def inside(cell: Cell, params, xs, state=None) -> dict[str, Array]:
 
     xs: (T, ..., n_x) or token ids (T, ...). The names are those of the notation: a, c,
     c_tilde, gamma_u, gamma_r, gamma_f, gamma_o, as far as the cell has them. Raises as
-    `unroll`, and TypeError for a cell that is not one of `companion.cells` or
-    `companion.deep_cells`. A gate of fewer numbers is shown for every unit it serves.
+    `unroll`, and TypeError for a cell that is not one of `companion.cells`,
+    `companion.deep_cells` or `companion.linear_cells`. A gate of fewer numbers is
+    shown for every unit it serves.
     """
     validate.instance("cell", cell, KNOWN)
     before, after = before_and_after(cell, params, xs, state)
@@ -70,6 +72,8 @@ def _inside(cell, params, before, after, xs):
     seen = before.a  # what the maps multiply: a<t-1>, for a GRU the same as c<t-1>
     if isinstance(cell, ONE_VALUE):
         return {"a": after.a}
+    if isinstance(cell, LinearCell):
+        return {"a": after.a, **after._asdict(), **cell.gates(params, xs)}
     z = {letter: z_of(cell, letter, params, seen, xs) for letter in cell.maps}
     if isinstance(cell, PeepholeLSTM):
         z["u"] += params.p_u * before.c
@@ -103,11 +107,16 @@ def candidate_of_gru(cell, params, c, gamma_r, xs):
 def memory_line(cell: Cell, params, xs, state=None) -> Float[Array, "T *batch n_a"]:
     """What the memory keeps at each step if nothing else moves: the direct path.
 
-    Gamma_f of an LSTM, 1 - Gamma_u of a GRU. The product over the steps k+1..t is
-    dc<t>/dc<k> along that path alone, without the detours through the gates. Raises
-    TypeError for a cell without a memory cell, such as the RNN.
+    Gamma_f of an LSTM, 1 - Gamma_u of a GRU, alpha of a `LinearCell`. The product over
+    the steps k+1..t is dc<t>/dc<k> along that path alone, without the detours through
+    the gates. (A `LinearCell` has no detours: there it is all of the derivative.)
+    Raises TypeError for a cell without a memory cell, such as the RNN.
     """
-    validate.instance("cell", cell, GATED)
+    validate.instance("cell", cell, (*GATED, LinearCell))
+    if isinstance(cell, LinearCell):
+        params = jax.tree.map(jnp.asarray, params)
+        alpha, beta = cell.recurrence(params, validate.as_input("xs", xs))
+        return jnp.broadcast_to(alpha, beta.shape)
     values = inside(cell, params, xs, state)
     if isinstance(cell, SimplifiedGRU | GRU | MLPGRU):
         return 1 - values["gamma_u"]
@@ -126,10 +135,12 @@ def saturation(cell: Cell, params, xs, state=None) -> dict[str, np.ndarray]:
         before, _ = before_and_after(cell, params, xs, state)
         slopes = {"a": _slope(cell, params, before, jnp.asarray(xs))}
     else:
+        linear = isinstance(cell, LinearCell)  # its candidate has no flat part
+        skipped = ("a", "c", "c_tilde") if linear else ("a", "c")
         slopes = {
             name: 4 * v * (1 - v) if name.startswith("gamma") else 1 - v**2
             for name, v in values.items()
-            if name not in ("a", "c")
+            if name not in skipped
         }
     return {
         name: np.asarray(jnp.abs(slope) < FLAT).reshape(len(slope), -1).mean(axis=1)

@@ -42,7 +42,7 @@ class LanguageModel:
     read in windows: `read` gives the `Carried` after a window, and handed in as
     `state` with the next one it stands for all that was read before.
 
-    The options of `layers.apply` (key, window, checkpoint, fast) may follow. Raises
+    The options of `layers.apply` (key, and those of `unroll`) may follow. Raises
     ValueError or TypeError naming the argument that does not fit.
     """
 

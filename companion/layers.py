@@ -98,7 +98,7 @@ class Wrapper:
     Parameters, width and the kind of `last` are the core's, so what was trained in one
     way can be run in the other. A wrapper of your own is a frozen dataclass with a
     `core` (a field, or a property) and `run`, which `apply` calls with its own options
-    (state, lengths, key, window, checkpoint, fast) and which returns an `Unrolled`.
+    (state, lengths, key, and those of `unroll`) and which returns an `Unrolled`.
     """
 
     core: Any
@@ -174,14 +174,16 @@ def apply(
     window: int | None = None,
     checkpoint: bool = False,
     fast: bool = True,
+    parallel: bool | str = False,
 ) -> Unrolled:
     """Run any layer over a sequence.
 
     xs: (T, ..., n_x) floats or (T, ...) token ids. state: as `last` of an earlier call,
     None for zeros. lengths: (...), true lengths. key: switches dropout on.
-    window, checkpoint, fast: as in `unroll`, for every cell in the layer.
+    window, checkpoint, fast, parallel: as in `unroll`, for every cell in the layer.
     """
     options = {"window": window, "checkpoint": checkpoint, "fast": fast}
+    options["parallel"] = parallel
     if isinstance(layer, Stacked):
         return apply_stacked(layer, params, xs, state, lengths, key, options)
     if isinstance(layer, Bidirectional):

@@ -9,7 +9,7 @@
 Each is a layer (a cell, `Bidirectional` or `Stacked`) with a `Readout` on top, or with
 inner=(64,) a `DeepReadout`; batch first at the user's edge. Each runs on
 `layers.apply`, whose options all of them take: key switches dropout on; window,
-checkpoint and fast are as in `unroll`.
+checkpoint, fast and parallel are as in `unroll`.
 
     model = ManyToOne(LSTM(64), n_y=5, pool="mean")
     params = model.init(key, n_x=len(vocabulary))

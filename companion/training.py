@@ -11,12 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 from jax import Array, lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float
 
 from companion import validate
 from companion.progress import in_chunks
 
 __all__ = ["Fit", "fit"]
+
+
+# On a CPU most of a small run is compiling. A lower level of optimisation takes a
+# quarter off that and leaves the speed of the run as it is: both were measured.
+QUICKLY = {"cpu": {"xla_backend_optimization_level": 1}}
 
 
 class Fit(NamedTuple):
@@ -47,6 +53,7 @@ def fit(
     watch: Callable[[Fit], Any] | None = None,
     every=None,
     over_seeds: bool = False,
+    mesh: Mesh | None = None,
     progress: bool | None = None,
 ) -> Fit:
     """Minimise `loss(params, batch)`, one step a batch.
@@ -70,15 +77,23 @@ def fit(
     over_seeds: every array of params, batches and state has a seed axis in front, and
         that many independent runs are trained at once. learning_rate and clip may be
         (seeds,) then: a sweep over either is one compiled program.
+    mesh: devices that share the work, such as `jax.make_mesh((8,), ("batch",))`. Every
+        array of a batch is cut along its first axis (the one after seeds and steps),
+        one equal part a device, and so is a state with as many rows. Single numbers,
+        params and what the optimiser remembers are whole on every device. JAX adds up
+        the gradients: the losses are those of one device but for rounding. A mesh of
+        several axes is used as one row of devices.
     progress: a bar while training lasts, once it has lasted a second. None: unless the
         environment variable TQDM_DISABLE is set.
 
     Same arguments, same result, to the last bit. Ctrl-C ends the run with a warning
     and returns what the steps so far have trained.
 
-    Raises FloatingPointError when the loss or the gradient of a seed is not finite: it
-    names the step, the last finite gradient norm and what to try, and its attribute
-    `fit` is the Fit up to that step, all of it finite.
+    Raises ValueError or TypeError naming the argument that does not fit, such as a
+    batch that a mesh cannot cut into equal parts. Raises FloatingPointError when the
+    loss or the gradient of a seed is not finite: it names the step, the last finite
+    gradient norm and what to try, and its attribute `fit` is the Fit up to that step,
+    all of it finite.
     """
     if not callable(loss):
         raise TypeError(f"loss must be a function, got {type(loss).__name__}")
@@ -87,6 +102,7 @@ def fit(
     steps, batch_at, source = as_source(batches, steps, key, seeds)
     clips = per_seed("clip", math.inf if clip is None else clip, seeds)
     state = as_state(state, seeds)
+    place = placing(mesh, jax.eval_shape(batch_at, source, np.int32(0)), seeds)
     if (watch is None) != (every is None):
         raise ValueError("watch and every go together: what to call, and how often")
     if watch is not None and not callable(watch):
@@ -123,26 +139,27 @@ def fit(
         one_step, start = jax.vmap(one_step), jax.vmap(start)
 
     # jitted here, in each call: whatever `loss` reads from outside is read afresh
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICKLY.get(jax.default_backend()))
     def advance(run, stop, source, rates, clips):
         def going(run):
             return (run.step < stop) & run.finite
 
         def body(run):
             before = (run.params, run.memory, run.state)
-            batch = batch_at(source, run.step)
+            batch = place.batch(batch_at(source, run.step))
             *after, value, size = one_step(*before, batch, rates, clips)
             finite = jnp.all(jnp.isfinite(value) & jnp.isfinite(size))
             kept = partial(jnp.where, finite)  # a step that went wrong changes nothing
             after = jax.tree.map(kept, tuple(after), before)
             losses = run.losses.at[..., run.step].set(value)
             norms = run.norms.at[..., run.step].set(size)
-            return Run(run.step + finite, *after, losses, norms, finite)
+            return place.run(Run(run.step + finite, *after, losses, norms, finite))
 
         return lax.while_loop(going, body, run)
 
     history = np.zeros((steps,) if seeds is None else (seeds, steps), clips.dtype)
     run = Run(np.int32(0), params, start(params), state, history, history, np.True_)
+    run, source = place.before(run, source, made=not callable(batches))
     if progress is None:
         progress = not os.environ.get("TQDM_DISABLE")
 
@@ -166,6 +183,82 @@ class Run(NamedTuple):
     losses: Any
     norms: Any
     finite: Any  # False: step `step` was tried and is not part of params or memory
+
+
+class OneDevice:
+    """Everything stays where it is."""
+
+    def before(self, run, source, made):
+        return run, source
+
+    def batch(self, batch):
+        return batch
+
+    def run(self, run):
+        return run
+
+
+class OnMesh:
+    """Batches cut along their rows, one part a device; the rest whole on each."""
+
+    def __init__(self, mesh, seeds, rows):
+        self.mesh, self.rows = mesh, rows
+        self.axis = 0 if seeds is None else 1  # of a batch and of a state: its rows
+
+    def whole(self, leaf):
+        return NamedSharding(self.mesh, PartitionSpec())
+
+    def cut(self, leaf, steps=0):
+        """The sharding of an array of batches; `steps` axes stand before the rows."""
+        axis = self.axis + steps
+        if leaf.ndim <= axis:
+            return self.whole(leaf)
+        return NamedSharding(
+            self.mesh, PartitionSpec(*[None] * axis, self.mesh.axis_names)
+        )
+
+    def of_state(self, leaf):
+        has_rows = leaf.ndim > self.axis and leaf.shape[self.axis] == self.rows
+        return self.cut(leaf) if has_rows else self.whole(leaf)
+
+    def of_run(self, run):
+        whole = jax.tree.map(self.whole, run._replace(state=None))
+        return whole._replace(state=jax.tree.map(self.of_state, run.state))
+
+    def before(self, run, source, made):
+        """The run and the source of its batches, put on the devices."""
+        run = jax.tree.map(jnp.asarray, run)
+        source = jax.tree.map(jnp.asarray, source) if made else source
+        of = partial(self.cut, steps=1) if made else self.whole
+        shardings = self.of_run(run), jax.tree.map(of, source)
+        return jax.device_put((run, source), shardings)
+
+    def batch(self, batch):
+        return lax.with_sharding_constraint(batch, jax.tree.map(self.cut, batch))
+
+    def run(self, run):
+        return lax.with_sharding_constraint(run, self.of_run(run))
+
+
+def placing(mesh, batch, seeds):
+    """Where everything goes; a batch that cannot be cut into equal parts is refused."""
+    if mesh is None:
+        return OneDevice()
+    validate.instance("mesh", mesh, Mesh)
+    axis, number = 0 if seeds is None else 1, mesh.size
+    shapes = [leaf.shape[axis:] for leaf in jax.tree.leaves(batch)]
+    rows = {shape[0] for shape in shapes if shape}
+    if not rows:
+        raise ValueError("mesh needs batches of arrays (batch, ...), got none")
+    for size in rows:
+        if size % number:
+            raise ValueError(
+                f"batches must have a first axis that {number} devices can share "
+                f"equally, got {size} rows"
+            )
+    # the partitioner decides about what is in between: no axis is Explicit or Manual
+    mesh = Mesh(mesh.devices, mesh.axis_names, (AxisType.Auto,) * mesh.devices.ndim)
+    return OnMesh(mesh, seeds, max(rows))
 
 
 def so_far(run: Run) -> Fit:

@@ -1,11 +1,13 @@
 """A cell through time.
 
-`unroll` is a loop over t that takes `cell.step` and keeps every state. Two roads lead
+`unroll` is a loop over t that takes `cell.step` and keeps every state. Three roads lead
 there, and tests prove them equal in values and in all gradients:
 
 - the plain road scans `step` and leaves the backward pass to JAX;
 - the fast road (`companion.bptt`; RNN, GRU, LSTM) multiplies all inputs before the loop
-  and has its backward pass written by hand. It is the default where it exists.
+  and has its backward pass written by hand. It is the default where it exists;
+- the parallel road (`companion.parallel`; MinGRU, MinLSTM, DiagonalRNN) has no loop: an
+  associative scan takes all steps at once. It is taken when asked for.
 """
 
 import functools
@@ -16,7 +18,9 @@ from jax import Array, lax
 from jaxtyping import Integer, Shaped
 
 from companion import bptt, validate
+from companion import parallel as in_parallel
 from companion.cells import Cell, for_running
+from companion.linear_cells import LinearCell
 from companion.validate import Given
 
 __all__ = ["length_mask", "reverse_within", "unroll"]
@@ -34,6 +38,7 @@ def unroll(
     window: int | None = None,
     checkpoint: bool = False,
     fast: bool = True,
+    parallel: bool | str = False,
 ):
     """Run a cell over a sequence; the state after every step, time first.
 
@@ -51,6 +56,9 @@ def unroll(
     fast: take the hand-written road where there is one. Forward-mode derivatives
         (`jax.jvp`, `jax.jacfwd`), second derivatives, and an activation that closes
         over a traced value need fast=False.
+    parallel: take all steps at once, for a cell that is linear in its state
+        (`companion.linear_cells`). "log" does it in logarithms, as the paper of those
+        cells: for MinGRU and MinLSTM with positive=True, without a window.
 
     Returns the cell's state NamedTuple with fields (T, ..., n_a), or (..., n_a) with
     `last`. Raises ValueError or TypeError naming the argument that does not fit.
@@ -77,6 +85,7 @@ def unroll(
         lengths = validate.lengths(lengths, T, batch)
     if window is not None:
         window = validate.positive_int("window", window)
+    check_road(cell, parallel, window)
     return through_time(
         for_running(cell),
         params,
@@ -87,8 +96,29 @@ def unroll(
         last=bool(last),
         window=window,
         checkpoint=bool(checkpoint),
-        fast=bool(fast) and bptt.has_rule(cell),
+        fast=bool(fast) and (bool(parallel) or bptt.has_rule(cell)),
+        parallel=parallel if parallel == "log" else bool(parallel),
     )
+
+
+def check_road(cell, parallel, window) -> None:
+    """Raise ValueError if a cell cannot take the parallel road that is asked for."""
+    validate.one_of("parallel", parallel, (False, True, "log"))
+    if not parallel:
+        return
+    if not isinstance(cell, LinearCell):
+        raise ValueError(
+            f"parallel={parallel!r} needs a cell that is linear in its state, such as "
+            f"MinGRU, MinLSTM or DiagonalRNN; {type(cell).__name__} has to take its "
+            "steps one by one"
+        )
+    if parallel == "log" and not getattr(cell, "positive", False):
+        raise ValueError(
+            "parallel='log' needs a cell whose candidates are above 0, MinGRU or "
+            f"MinLSTM with positive=True, got {cell!r}"
+        )
+    if parallel == "log" and window is not None:
+        raise ValueError("window needs parallel=True, got parallel='log'")
 
 
 def length_mask(lengths: Integer[Given, "..."], T: int) -> Shaped[Array, "T ..."]:
@@ -113,10 +143,30 @@ def reverse_within(xs, lengths=None, *, features: bool = True):
 
 
 @functools.partial(
-    jax.jit, static_argnames=("cell", "reverse", "last", "window", "checkpoint", "fast")
+    jax.jit,
+    static_argnames=(
+        "cell",
+        "reverse",
+        "last",
+        "window",
+        "checkpoint",
+        "fast",
+        "parallel",
+    ),
 )
 def through_time(
-    cell, params, xs, state, lengths, *, reverse, last, window, checkpoint, fast
+    cell,
+    params,
+    xs,
+    state,
+    lengths,
+    *,
+    reverse,
+    last,
+    window,
+    checkpoint,
+    fast,
+    parallel=False,
 ):
     T = xs.shape[0]
     features = not validate.is_tokens(xs)
@@ -130,7 +180,11 @@ def through_time(
         xs = jnp.where(alive if features else alive[..., 0], xs, 0)
     if reverse:
         xs = reverse_within(xs, lengths, features=features)
-    road = bptt.unroll_by_hand if fast else scan_of_step
+    if parallel:
+        log = parallel == "log"
+        road = functools.partial(in_parallel.unroll_in_parallel, fast=fast, log=log)
+    else:
+        road = bptt.unroll_by_hand if fast else scan_of_step
     states = road(cell, params, xs, state, alive, cut, checkpoint)
     if last:
         return jax.tree.map(lambda s: s[-1], states)

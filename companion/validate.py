@@ -152,12 +152,14 @@ def features(cell, given, name, x):
         first, weights = f"{first}[0]", weights[0]
     floats(f"params.{first}", weights)
     shape = weights.shape
-    if len(shape) != 2 or shape[1] <= cell.n_a:
+    n_seen = cell.n_a if cell.sees_state else 0  # columns that multiply the state
+    if len(shape) != 2 or shape[1] <= n_seen:
+        columns = f"{n_seen} + n_x" if n_seen else "n_x"
         raise ValueError(
             f"params.{first} has shape {shape}, but {short(cell)} needs "
-            f"({rows}, {cell.n_a} + n_x)"
+            f"({rows}, {columns})"
         )
-    n_x = shape[1] - cell.n_a
+    n_x = shape[1] - n_seen
     if not is_tokens(x) and (x.ndim == 0 or x.shape[-1] != n_x):
         raise ValueError(
             f"{name} has shape {x.shape}, but params.{first} of shape {shape} was made "

@@ -32,6 +32,9 @@ FLOORS = {
     "bptt": 2,  # the fast road is a part of unroll
     "convert": 2,
     "deep_cells": 2,
+    "switched": 2,
+    "linear_cells": 2,
+    "parallel": 2,  # the other road of unroll
     "unroll": 3,
     "dynamics": 4,
     "layers": 4,
@@ -42,6 +45,7 @@ FLOORS = {
     "models": 5,
     "paths": 5,
     "streaming": 5,
+    "turning": 5,
     "sampling": 5,
     "ablations": 6,
     "microscope": 6,
@@ -50,7 +54,10 @@ FLOORS = {
     "language": 7,
     "inspector": 7,
     "training": 7,
+    "comparing": 8,
     "epochs": 8,
+    "stethoscope": 8,
+    "towers": 8,
     "readers": 9,
     "units": 8,
     "exercises": 3,
@@ -60,7 +67,7 @@ FLOORS = {
     "explorer": 12,
     "explorers": 13,
 }
-JAX_ONLY = {name for name, floor in FLOORS.items() if floor < 9}
+JAX_ONLY = {name for name, floor in FLOORS.items() if floor < 10}
 
 
 def modules():
