@@ -3,6 +3,7 @@
 from companion.exercises import (
     backward,
     bptt,
+    brnn,
     gradients,
     gru,
     language,
@@ -16,6 +17,7 @@ from companion.exercises import (
 __all__ = [
     "backward",
     "bptt",
+    "brnn",
     "gradients",
     "gru",
     "language",

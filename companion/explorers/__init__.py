@@ -7,6 +7,7 @@ Each name in a module's `__all__` is a function that needs no argument and retur
 from companion.explorers import (
     agreement,
     bptt,
+    brnn,
     clipping,
     gradients,
     gru,
@@ -21,6 +22,7 @@ from companion.explorers import (
 __all__ = [
     "agreement",
     "bptt",
+    "brnn",
     "clipping",
     "gradients",
     "gru",

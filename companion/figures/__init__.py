@@ -2,9 +2,11 @@
 
 from companion.figures import (
     agreement,
+    ahead,
     arena,
     boxes,
     bptt,
+    brnn,
     clipping,
     counting,
     diagrams,
@@ -27,6 +29,7 @@ from companion.figures import (
     start,
     states,
     style,
+    sweeps,
     traces,
     types,
     vocabulary,
@@ -35,9 +38,11 @@ from companion.figures import (
 
 __all__ = [
     "agreement",
+    "ahead",
     "arena",
     "boxes",
     "bptt",
+    "brnn",
     "clipping",
     "counting",
     "diagrams",
@@ -60,6 +65,7 @@ __all__ = [
     "start",
     "states",
     "style",
+    "sweeps",
     "traces",
     "types",
     "vocabulary",
