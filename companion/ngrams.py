@@ -116,6 +116,19 @@ class WittenBell:
             raise ValueError("ids is empty: there is nothing to score")
         return np.exp(-logs.mean(axis=1))
 
+    def own_perplexities(self) -> Float[np.ndarray, " orders"]:
+        """Of the counted text itself under its raw counts, by order: (order + 1,).
+
+        P_k(y | h) = c(h y) / N(h), as from a table that knows every answer it was
+        given: what can be had by looking up, without learning. The first k tokens,
+        which have no context of k, are left out.
+        """
+        found = []
+        for level in self.levels:
+            share = level.counts / level.total[level.pairs // self.size]
+            found.append(-(level.counts * np.log(share)).sum() / level.counts.sum())
+        return np.exp(found)
+
     def next_distribution(self, context=(), order: int | None = None) -> np.ndarray:
         """The probability of each token as the next one after a context: (size,)."""
         context = as_ids("context", context, self.size)

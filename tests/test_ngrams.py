@@ -159,3 +159,15 @@ model = WittenBell.fit([0, 1, 2], SIZE, 2)
 def test_what_does_not_fit_is_named(bad, said, as_readers_run_it):
     with pytest.raises((TypeError, ValueError), match=said):
         bad()
+
+
+def test_a_text_under_its_own_raw_counts_is_a_table_read_back():
+    ids = np.random.default_rng(5).integers(0, 4, 60)
+    found = WittenBell.fit(ids, 4, order=5).own_perplexities()
+    for k, perplexity in enumerate(found):
+        after = {}
+        for t in range(k, len(ids)):
+            after.setdefault(tuple(ids[t - k : t]), []).append(ids[t])
+        shares = [ys.count(y) / len(ys) for ys in after.values() for y in ys]
+        assert perplexity == pytest.approx(np.exp(-np.mean(np.log(shares))))
+    assert (np.diff(found) < 0).all(), "who looks further back is surprised less"
