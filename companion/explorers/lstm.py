@@ -35,17 +35,22 @@ def one_unit(weight: Real = 0.0) -> Explorer:
     the candidate tanh(weight * a<t-1> + x<t>) does with the last activation. `result`
     is a `companion.figures.lstm.Unit`.
     """
+    controls = {
+        "text": Text("inputs x", "1 0 1 0 0 -1 0", max_length=LINE_LENGTH),
+        "t": Slider("step t", 1, 3, MOST, 1),
+        "gamma_f": Slider("forget gate Γf", 0.0, 0.9, 1.0, 0.01),
+        "gamma_u": Slider("update gate Γu", 0.0, 0.8, 1.0, 0.01),
+        "gamma_o": Slider("output gate Γo", 0.0, 0.5, 1.0, 0.01),
+    }
+    fixed = {"weight": weight}
+    if weight:
+        controls["when"] = Choice("Γu holds", WHEN)
+    else:  # where x is 0 the candidate is 0 too, so nothing is added in any case
+        fixed["when"] = WHEN[0]
     return Explorer(
-        partial(lstm.one_unit_setup, weight=weight),
-        partial(lstm.one_unit_update, weight=weight),
+        partial(lstm.one_unit_setup, **fixed),
+        partial(lstm.one_unit_update, **fixed),
         lstm.one_unit_describe,
-        controls={
-            "text": Text("inputs x", "1 0 1 0 0 -1 0", max_length=LINE_LENGTH),
-            "t": Slider("step t", 1, 3, MOST, 1),
-            "gamma_f": Slider("forget gate Γf", 0.0, 0.9, 1.0, 0.01),
-            "gamma_u": Slider("update gate Γu", 0.0, 0.8, 1.0, 0.01),
-            "when": Choice("Γu holds", WHEN),
-            "gamma_o": Slider("output gate Γo", 0.0, 0.5, 1.0, 0.01),
-        },
+        controls=controls,
         height=5.0,
     )
