@@ -25,7 +25,7 @@ from jax import Array
 from jax.nn import sigmoid
 from jaxtyping import Float, Integer
 
-from companion import validate
+from companion import initial, validate
 
 __all__ = [
     "GRU",
@@ -149,15 +149,15 @@ class Cell:
         validate.positive_int("n_x", n_x)
         dtype = validate.float_dtype(dtype)
         drawn = jnp.promote_types(dtype, jnp.float32)  # no half-precision QR
-        keys = iter(jax.random.split(key, 2 * len(self.maps)))
-        params = {name: jnp.zeros(s, dtype) for name, s in self.shapes(n_x).items()}
-        for letter in self.maps:
-            square, rest = (self.n_a, self.n_a), (self.n_a, n_x)
-            for_a, for_x = next(keys), next(keys)
-            W = jax.nn.initializers.glorot_uniform()(for_x, rest, drawn)
+        keys = jax.random.split(key, 2 * len(self.maps))
+        params = {name: initial.zeros(s, dtype) for name, s in self.shapes(n_x).items()}
+        for i, letter in enumerate(self.maps):
+            for_a, for_x = keys[2 * i], keys[2 * i + 1]
             if self.sees_state:
-                W_aa = jax.nn.initializers.orthogonal()(for_a, square, drawn)
-                W = jnp.concatenate([W_aa, W], axis=1)
+                shape = {"shape": (self.n_a, self.n_a), "n_x": n_x}
+                W = initial.orthogonal_and_glorot(for_a, for_x, **shape, dtype=drawn)
+            else:
+                W = initial.glorot(for_x, shape=(self.n_a, n_x), dtype=drawn)
             params[f"W_{letter}"] = W.astype(dtype)
         return self.Params(**params)
 

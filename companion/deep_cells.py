@@ -27,7 +27,7 @@ from jax import Array
 from jax.nn import sigmoid
 from jaxtyping import Float
 
-from companion import validate
+from companion import initial, validate
 from companion.cells import (
     Cell,
     GRUState,
@@ -93,24 +93,19 @@ class NetworkCell(Cell):
         validate.positive_int("n_x", n_x)
         dtype = validate.float_dtype(dtype)
         drawn = jnp.promote_types(dtype, jnp.float32)  # no half-precision QR
-        orthogonal = jax.nn.initializers.orthogonal()
-        glorot = jax.nn.initializers.glorot_uniform()
         keys = jax.random.split(key, 2 * len(self.maps))
         params = {}
         for i, letter in enumerate(self.maps):
             first, *above = self.shapes(n_x)[f"W_{letter}"]
-            W_a = orthogonal(keys[2 * i], (first[0], self.n_a), drawn)
-            W_x = glorot(keys[2 * i + 1], (first[0], n_x), drawn)
-            further = jax.random.split(jax.random.fold_in(keys[2 * i], 1), len(above))
-            Ws = [jnp.concatenate([W_a, W_x], axis=1)]
-            Ws += [
-                orthogonal(k, shape, drawn)
-                for k, shape in zip(further, above, strict=True)
-            ]
+            for_a, for_x = keys[2 * i], keys[2 * i + 1]
+            shape = {"shape": (first[0], self.n_a), "n_x": n_x}
+            Ws = [initial.orthogonal_and_glorot(for_a, for_x, **shape, dtype=drawn)]
+            further = jax.random.split(jax.random.fold_in(for_a, 1), len(above))
+            for own, shape in zip(further, above, strict=True):
+                Ws.append(initial.orthogonal(own, shape=shape, dtype=drawn))
             params[f"W_{letter}"] = tuple(W.astype(dtype) for W in Ws)
-            params[f"b_{letter}"] = tuple(
-                jnp.zeros(n, dtype) for n in self.sizes(letter)
-            )
+            biases = (initial.zeros(n, dtype) for n in self.sizes(letter))
+            params[f"b_{letter}"] = tuple(biases)
         return self.Params(**params)
 
     def network(self, letter, params, a, x, activation) -> Float[Array, "*batch n"]:

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
-from companion import layers, validate
+from companion import initial, layers, validate
 from companion.cells import times
 from companion.deep_cells import upper_layers
 from companion.unroll import length_mask
@@ -66,8 +66,8 @@ class Readout:
     def init(self, key: Array, n_a: int, dtype=None) -> ReadoutParams:
         """Fresh parameters: W_y Glorot uniform, b_y zero."""
         dtype = validate.float_dtype(dtype)
-        W_y = jax.nn.initializers.glorot_uniform()(key, (self.n_y, n_a), dtype)
-        return ReadoutParams(W_y, jnp.zeros(self.n_y, dtype))
+        W_y = initial.glorot(key, shape=(self.n_y, n_a), dtype=dtype)
+        return ReadoutParams(W_y, initial.zeros(self.n_y, dtype))
 
     def logits(
         self, params: ReadoutParams, a: Float[Given, "..."]
@@ -124,13 +124,12 @@ class DeepReadout:
     def init(self, key: Array, n_a: int, dtype=None) -> DeepReadoutParams:
         """Fresh parameters: every W_y Glorot uniform, every b_y zero."""
         dtype = validate.float_dtype(dtype)
-        glorot = jax.nn.initializers.glorot_uniform()
         shapes = self.shapes(validate.positive_int("n_a", n_a))
         keys = jax.random.split(key, len(shapes.W_y))
-        W_y = [glorot(k, s, dtype) for k, s in zip(keys, shapes.W_y, strict=True)]
-        return DeepReadoutParams(
-            tuple(W_y), tuple(jnp.zeros(s, dtype) for s in shapes.b_y)
-        )
+        pairs = zip(keys, shapes.W_y, strict=True)
+        W_y = tuple(initial.glorot(k, shape=s, dtype=dtype) for k, s in pairs)
+        b_y = tuple(initial.zeros(s, dtype) for s in shapes.b_y)
+        return DeepReadoutParams(W_y, b_y)
 
     def logits(
         self, params: DeepReadoutParams, a: Float[Given, "..."]

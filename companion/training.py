@@ -137,6 +137,7 @@ def fit(
     start = optimiser_of(1.0).init
     if seeds is not None:
         one_step, start = jax.vmap(one_step), jax.vmap(start)
+    start = jax.jit(start)  # or it compiles for every array that the optimiser keeps
 
     # jitted here, in each call: whatever `loss` reads from outside is read afresh
     @partial(jax.jit, compiler_options=QUICKLY.get(jax.default_backend()))
@@ -231,6 +232,8 @@ class OnMesh:
         source = jax.tree.map(jnp.asarray, source) if made else source
         of = partial(self.cut, steps=1) if made else self.whole
         shardings = self.of_run(run), jax.tree.map(of, source)
+        if jax.process_count() > 1:
+            return on_every_host((run, source), shardings)
         return jax.device_put((run, source), shardings)
 
     def batch(self, batch):
@@ -238,6 +241,29 @@ class OnMesh:
 
     def run(self, run):
         return lax.with_sharding_constraint(run, self.of_run(run))
+
+
+def on_every_host(tree, shardings):
+    """`device_put` for a mesh of several hosts: it knows the devices of its own only.
+
+    Every host holds all of `tree`, and gives its devices their parts.
+    """
+
+    def is_key(leaf):
+        return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+    def numbers(leaf):
+        return np.asarray(jax.random.key_data(leaf) if is_key(leaf) else leaf)
+
+    def back(leaf, given):
+        if not is_key(given):
+            return leaf
+        return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(given))
+
+    put = jax.jit(
+        lambda plain: jax.tree.map(back, plain, tree), out_shardings=shardings
+    )
+    return put(jax.tree.map(numbers, tree))
 
 
 def placing(mesh, batch, seeds):

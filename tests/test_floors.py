@@ -17,6 +17,7 @@ ROOT = pathlib.Path(companion.__file__).parent
 # a module of companion -> its floor; a package stands for all its modules
 FLOORS = {
     "download": 0,
+    "initial": 0,
     "intervals": 0,
     "progress": 0,
     "sound": 0,
