@@ -1,9 +1,14 @@
 """What every test runs under: the CPU, checked shapes, repeatable random draws."""
 
 import os
+import sys
+from pathlib import Path
+
+import compiled
 
 # A laptop and a cloud machine must agree; the package itself never chooses a device.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+compiled.keep(os.environ, Path(sys.prefix))  # a second run takes a quarter
 
 from jaxtyping import install_import_hook
 

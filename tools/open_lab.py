@@ -5,6 +5,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import compiled
+
 __all__ = ["has_display", "options"]
 
 COURSE = Path(__file__).resolve().parent.parent
@@ -42,6 +44,7 @@ def main() -> None:
 
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     display = has_display(sys.platform, os.environ)
+    compiled.keep(os.environ, Path(sys.prefix))
     print("Starting JupyterLab. Ctrl-C, twice, stops it.", flush=True)
     sys.exit(jupyterlab(options(*sys.argv[1:], root=root, display=display)))
 

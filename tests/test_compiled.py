@@ -1,0 +1,30 @@
+"""What XLA compiled once is read from disk the second time."""
+
+import os
+import subprocess
+import sys
+
+import compiled
+
+ONCE = "import jax; print(jax.jit(lambda x: x * 2 + 1)(jax.numpy.arange(7.0)).sum())"
+
+
+def test_a_second_process_finds_what_the_first_compiled(tmp_path):
+    environ = {k: v for k, v in os.environ.items() if "CACHE" not in k}
+    compiled.keep(environ, tmp_path)
+    seen = []
+    for _ in range(2):
+        line = [sys.executable, "-W", "error", "-c", ONCE]
+        run = subprocess.run(line, env=environ, capture_output=True, text=True)
+        assert run.returncode == 0, run.stderr
+        assert float(run.stdout) == 49
+        seen.append(sorted(path.name for path in (tmp_path / "compiled").iterdir()))
+    assert seen[0], "nothing was kept"
+    assert seen[0] == seen[1], "the second process compiled something again"
+
+
+def test_the_readers_own_settings_stay(tmp_path):
+    environ = {"JAX_COMPILATION_CACHE_DIR": "mine"}
+    compiled.keep(environ, tmp_path)
+    assert environ["JAX_COMPILATION_CACHE_DIR"] == "mine"
+    assert not (tmp_path / "mine").exists()
