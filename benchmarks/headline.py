@@ -4,21 +4,24 @@ Prints a Markdown table of ratios. What is timed, and why like this: README.md h
 """
 
 import argparse
-import concurrent.futures
-import datetime
 import json
 import math
-import multiprocessing
-import os
-import pathlib
-import platform
-import sys
 
 from benchmarks import peers
+from benchmarks.machine import (
+    choose,
+    fresh_process,
+    load,
+    machine,
+    name_of,
+    quiet_or_not,
+    say,
+    today,
+)
 
-# Nothing that starts threads may be imported here: `measure` first pins its process.
+# Nothing that starts threads may be imported here: see `machine.fresh_process`.
 
-__all__ = ["main", "measure", "table"]
+__all__ = ["gather", "main", "measure", "parse", "table"]
 
 KINDS = ("train", "forward")
 
@@ -26,14 +29,16 @@ KINDS = ("train", "forward")
 def main(arguments=None) -> dict:
     """Measure, print the table (or JSON), and return the report."""
     options = parse(arguments)
-    allowed = allowed_cores()
-    wanted = [n for n in options.cores if allowed and n <= len(allowed)]
-    # without a way to pin there is one run, on all cores, and the table says so
-    runs = [allowed[:n] for n in wanted] if allowed else [None]
-    if not runs:
-        sys.exit(f"--cores {options.cores}: only {len(allowed)} cores can be used here")
+    report = gather(options)
+    print(json.dumps(report, indent=1) if options.json else table(report))
+    return report
+
+
+def gather(options) -> dict:
+    """The report: one run for each number of cores, in a fresh process."""
+    runs = choose(options.cores)
     report = {
-        "date": datetime.date.today().isoformat(),
+        "date": today(),
         "machine": machine(),
         "load_before": load(),
         "work": {},
@@ -41,12 +46,9 @@ def main(arguments=None) -> dict:
     }
     for cores in runs:
         say(f"measuring on {name_of(cores)}")
-        # a fresh process each: thread pools take their size when they start
-        spawn = multiprocessing.get_context("spawn")
-        with concurrent.futures.ProcessPoolExecutor(1, mp_context=spawn) as pool:
+        with fresh_process(cores) as pool:
             report["runs"].append(pool.submit(measure, cores, vars(options)).result())
-    report["work"] = report["runs"][0].pop("work")
-    print(json.dumps(report, indent=1) if options.json else table(report))
+    report["work"] = report["runs"][0]["work"]
     return report
 
 
@@ -71,14 +73,9 @@ def parse(arguments):
 
 
 def measure(cores: list[int] | None, options: dict) -> dict:
-    """Everything on these cores: parity, first calls, interleaved rounds, ratios."""
-    if cores:
-        os.sched_setaffinity(0, cores)
+    """Parity, first calls, interleaved rounds, ratios, in a process on these cores."""
     import jax
 
-    jax.config.update("jax_platforms", "cpu")
-    if cores and len(cores) > 1:  # one device a core, for the road that splits a batch
-        jax.config.update("jax_num_cpu_devices", len(cores))
     from benchmarks.timing import first_call, interleave, ratios
     from benchmarks.work import Work, answers, assert_same
 
@@ -86,7 +83,9 @@ def measure(cores: list[int] | None, options: dict) -> dict:
     work = Work(n_a=options["n_a"], batch=options["batch"], T=options["steps"])
     if len(jax.devices()) == 1 or work.batch % len(jax.devices()):
         names = [name for name in names if name != "split"]
-    start = work.params()
+    for why in peers.missing(names).values():
+        say(f"  left out: {why}")
+    start = after = work.params()
     batches = work.batches()
 
     contestants, first = {}, {kind: {} for kind in KINDS}
@@ -94,24 +93,24 @@ def measure(cores: list[int] | None, options: dict) -> dict:
     # the plain scan always takes part in the parity check: it judges the others
     for name, kind in peers.installed(dict.fromkeys(["plain", *names])).items():
         say(f"  parity: {kind.name}")
-        contestant = kind(work, start, *batches)
-        seconds = {what: first_call(getattr(contestant, what)) for what in KINDS}
+        # who cannot take the step starts with the weights that it led to
+        contestant = kind(work, start if "train" in kind.kinds else after, *batches)
+        seconds = {what: first_call(getattr(contestant, what)) for what in kind.kinds}
         given = answers(contestant, start)
-        expected = expected or given
-        assert_same(kind.name, given, expected)
+        if expected is None:
+            expected, after = given, contestant.weights()
+        assert_same(kind.name, given, {part: expected[part] for part in given})
         if name in names:
             contestants[name] = contestant
-            for what in KINDS:
+            for what in kind.kinds:
                 first[what][name] = seconds[what]
     reference = "torch" if "torch" in contestants else next(iter(contestants))
     result = {
         "cores": cores,
         "work": vars(work) | {"update": "gradient descent"},
         "names": {name: c.name for name, c in contestants.items()},
-        "versions": {
-            "jax": jax.__version__,
-            **{name: v for name in contestants if (v := peers.version(name))},
-        },
+        "versions": peers.versions(contestants),
+        "missing": peers.missing(names),
         "reference": reference,
         "first_call_seconds": first,
         "seconds": {},
@@ -119,10 +118,14 @@ def measure(cores: list[int] | None, options: dict) -> dict:
     }
     for what in KINDS:
         say(f"  timing: {what}, {options['rounds']} rounds")
-        calls = {name: getattr(c, what) for name, c in contestants.items()}
+        calls = {
+            name: getattr(c, what) for name, c in contestants.items() if what in c.kinds
+        }
         seconds = interleave(calls, options["rounds"], options["repeats"])
         result["seconds"][what] = seconds
-        result["ratios"][what] = ratios(seconds, reference)
+        # who is alone with a kind is its own measure
+        base = reference if reference in calls else next(iter(calls), None)
+        result["ratios"][what] = ratios(seconds, base) if calls else {}
     for name, c in contestants.items():
         loss = float(c.forward())
         assert math.isfinite(loss), f"{name}: the loss is {loss} after the timed steps"
@@ -144,18 +147,24 @@ def table(report: dict) -> str:
         f"- machine: {report['machine']}",
         f"- versions: {versions}",
         f"- date: {report['date']}; {quiet_or_not(report['load_before'])}",
-        "",
     ]
+    lines += [f"- left out: {why}" for why in first.get("missing", {}).values()]
+    lines.append("")
     columns = [(run, kind) for run in runs for kind in KINDS]
     heads = [f"{kind}, {name_of(run['cores'])}" for run, kind in columns]
     heads += ["first training call"]
     lines += [f"| | {' | '.join(heads)} |", "|---" * (len(heads) + 1) + "|"]
     last = runs[-1]  # the split road only exists on more than one core
-    order = sorted(last["names"], key=lambda name: -last["ratios"]["train"][name][1])
-    for name in order:
+
+    def speed(name):  # who does not train comes last, by the forward pass
+        train, forward = (last["ratios"][kind].get(name) for kind in KINDS)
+        return (1, train[1]) if train else (0, forward[1])
+
+    for name in sorted(last["names"], key=speed, reverse=True):
         cells = [cell(run["ratios"][kind].get(name)) for run, kind in columns]
-        seconds = last["first_call_seconds"]["train"][name]
-        row = [last["names"][name], *cells, f"{seconds:.1f} s"]
+        seconds = last["first_call_seconds"]["train"].get(name)
+        first_call = "" if seconds is None else f"{seconds:.1f} s"
+        row = [last["names"][name], *cells, first_call]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
@@ -165,50 +174,6 @@ def cell(quartiles):
         return ""
     low, median, high = quartiles
     return f"{median:.2f} ({low:.2f}-{high:.2f})"
-
-
-def name_of(cores):
-    if cores is None:
-        return "all cores, not pinned"
-    return f"{len(cores)} core{'s' if len(cores) > 1 else ''}"
-
-
-def allowed_cores():
-    """The cores this process may use, or None where the system cannot pin to them."""
-    if hasattr(os, "sched_setaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return None
-
-
-def machine() -> str:
-    name = platform.processor() or platform.machine()
-    info = pathlib.Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                name = line.partition(":")[2].strip()
-                break
-    return (
-        f"{name}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}"
-    )
-
-
-def load() -> float | None:
-    """Processes that wanted a core over the last minute, on average."""
-    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def quiet_or_not(load) -> str:
-    if load is None:
-        return "load unknown"
-    label = "measured on a loaded machine" if load > 0.3 else "quiet machine"
-    return f"load average {load} before the run: {label}"
-
-
-def say(what: str) -> None:
-    """Progress, apart from the table on standard output."""
-    print(what, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ Weights and gradients pass between libraries in the layout of `companion`: a
 """
 
 import functools
-import os
 from dataclasses import dataclass
 
 import jax
@@ -19,7 +18,7 @@ from companion.cells import LSTM
 from companion.layers import Stacked
 from companion.models import ManyToMany
 
-__all__ = ["Work", "answers", "assert_same", "cores_allowed"]
+__all__ = ["Work", "answers", "assert_same"]
 
 
 @dataclass(frozen=True)
@@ -59,19 +58,15 @@ class Work:
         return text[:, :-1], text[:, 1:]
 
 
-def cores_allowed() -> int:
-    """The cores this process may run on; all of them where the system cannot pin."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def answers(contestant, start) -> dict:
     """What a contestant that began at `start` and has taken one step now says.
 
     step: how far that training step moved each weight; then, with the new weights, the
-    logits, the loss and its gradients.
+    logits, the loss and its gradients. A contestant that cannot train says logits and
+    loss only.
     """
+    if "train" not in contestant.kinds:
+        return contestant.answers()
     step = jax.tree.map(np.subtract, contestant.weights(), start)
     return {"step": step, **contestant.answers()}
 

@@ -5,11 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.layer import LayerOnJax, only_candidate
 from benchmarks.peers.on_jax import OnJax
 from companion.convert import from_torch, to_torch
 from companion.models import ModelParams, ReadoutParams
 
-__all__ = ["EquinoxScan"]
+__all__ = ["EquinoxLayer", "EquinoxScan"]
+
+CELLS = {"GRU": eqx.nn.GRUCell, "LSTM": eqx.nn.LSTMCell}  # there is no plain RNN
 
 
 class CharacterModel(eqx.Module):
@@ -23,13 +26,16 @@ class CharacterModel(eqx.Module):
         return jax.vmap(self.readout)(a)
 
 
-def run(cell, xs):
+def run(cell, xs, reverse=False):
+    lstm = isinstance(cell, eqx.nn.LSTMCell)
+
     def step(state, x):
         state = cell(x, state)
-        return state, state[0]
+        return state, state[0] if lstm else state
 
     zero = jnp.zeros(cell.hidden_size)
-    return jax.lax.scan(step, (zero, zero), xs)[1]
+    start = (zero, zero) if lstm else zero
+    return jax.lax.scan(step, start, xs, reverse=reverse)[1]
 
 
 class EquinoxScan(OnJax):
@@ -64,3 +70,45 @@ def leaves(model):
     for cell in model.cells:
         values += [cell.weight_ih, cell.weight_hh, cell.bias]
     return [*values, model.readout.weight, model.readout.bias]
+
+
+class EquinoxLayer(LayerOnJax):
+    name = EquinoxScan.name
+    time_first = False
+
+    @classmethod
+    def does(cls, work):
+        return work.kind in CELLS
+
+    def pack(self, params):
+        work = self.work
+        return tuple(map(self.packed, work.directions(params)))
+
+    def packed(self, ours):
+        work = self.work
+        cell = CELLS[work.kind](work.n_x, work.n_a, key=jax.random.key(0))
+        weight_ih, weight_hh, bias, bias_hh = to_torch(work.cell, ours)
+        values = [weight_ih, weight_hh, bias]
+        if work.kind == "GRU":
+            values.append(bias_hh[2 * work.n_a :])
+        return eqx.tree_at(self.parts, cell, values)
+
+    def parts(self, cell):
+        parts = [cell.weight_ih, cell.weight_hh, cell.bias]
+        return [*parts, cell.bias_n] if self.work.kind == "GRU" else parts
+
+    def unpack(self, gradients):
+        return self.work.together([self.unpacked(g) for g in gradients])
+
+    def unpacked(self, cell):
+        parts = [np.asarray(part) for part in self.parts(cell)]
+        if self.work.kind == "GRU":
+            parts[3] = only_candidate(np.tile(parts[3], 3))
+        return from_torch(self.work.cell, *parts)
+
+    def apply(self, weights, xs):
+        def one(xs):
+            ways = zip(weights, (False, True), strict=False)
+            return jnp.concatenate([run(c, xs, reverse=r) for c, r in ways], axis=-1)
+
+        return jax.vmap(one)(xs)

@@ -17,6 +17,8 @@ class OnJax:
     so `unpack` serves for gradients too.
     """
 
+    kinds = ("train", "forward")
+
     def __init__(self, work, params, tokens, targets):
         self.work = work
         self.batch = jnp.asarray(tokens), jnp.asarray(targets)

@@ -7,9 +7,19 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from benchmarks.layer import LayerOnJax
 from benchmarks.peers.on_jax import OnJax
+from companion.layers import apply
 
-__all__ = ["FastRoad", "FastRoadSplit", "PlainScan"]
+__all__ = [
+    "FastLayer",
+    "FastLayerCheckpoint",
+    "FastRoad",
+    "FastRoadSplit",
+    "PlainLayer",
+    "PlainLayerCheckpoint",
+    "PlainScan",
+]
 
 
 class PlainScan(OnJax):
@@ -47,3 +57,38 @@ class FastRoadSplit(FastRoad):
         everywhere = NamedSharding(mesh, PartitionSpec())
         self.batch = jax.device_put(self.batch, rows)
         self.values = jax.device_put(self.values, everywhere)
+
+
+class PlainLayer(LayerOnJax):
+    name = PlainScan.name
+    fast = False
+    checkpoint = False
+
+    def pack(self, params):
+        return params
+
+    def unpack(self, gradients):
+        return gradients
+
+    def apply(self, weights, xs):
+        options = {"fast": self.fast, "checkpoint": self.checkpoint}
+        return apply(self.work.layer, weights, xs, **options).outputs
+
+
+class FastLayer(PlainLayer):
+    name = FastRoad.name
+    fast = True
+
+
+class PlainLayerCheckpoint(PlainLayer):
+    """`jax.checkpoint` around the step: the backward pass computes it again."""
+
+    name = "plain scan, checkpoint"
+    checkpoint = True
+
+
+class FastLayerCheckpoint(FastLayer):
+    """The fast road that keeps the states only."""
+
+    name = "fast road, checkpoint"
+    checkpoint = True

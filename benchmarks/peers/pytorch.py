@@ -3,17 +3,19 @@
 import numpy as np
 import torch
 
-from benchmarks.work import cores_allowed
+from benchmarks.layer import only_candidate
+from benchmarks.machine import cores_allowed
 from companion.convert import from_torch, to_torch
 from companion.models import ModelParams, ReadoutParams
 
-__all__ = ["PyTorch"]
+__all__ = ["PyTorch", "PyTorchLayer"]
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 class PyTorch:
     name = "PyTorch eager"
+    kinds = ("train", "forward")
 
     def __init__(self, work, params, tokens, targets):
         torch.set_num_threads(cores_allowed())
@@ -88,6 +90,62 @@ class PyTorch:
             layers.append(from_torch(self.work.cell, *ours))
         readout = ReadoutParams(array(self.readout.weight), array(self.readout.bias))
         return ModelParams(tuple(layers), readout)
+
+
+class PyTorchLayer:
+    name = PyTorch.name
+    kinds = ("train", "forward")
+    lacks = ()
+
+    def __init__(self, work, params, xs, d_outputs):
+        torch.set_num_threads(cores_allowed())
+        self.work = work
+        self.xs, self.d_outputs = tensor(xs), tensor(d_outputs)
+        kind = getattr(torch.nn, work.kind)
+        self.layer = kind(work.n_x, work.n_a, bidirectional=work.both_ways)
+        self.endings = ("_l0", "_l0_reverse")[: 1 + work.both_ways]
+        for ending, ours in zip(self.endings, work.directions(params), strict=True):
+            for name, value in zip(NAMES, to_torch(work.cell, ours), strict=True):
+                getattr(self.layer, name + ending).data.copy_(tensor(value))
+            # of two biases that only count as a sum, one is enough; a GRU's do not
+            second = getattr(self.layer, "bias_hh" + ending)
+            second.requires_grad_(work.kind == "GRU")
+
+    @classmethod
+    def does(cls, work):
+        return True
+
+    def forward(self):
+        with torch.inference_mode():
+            return self.layer(self.xs)[0]
+
+    def train(self):
+        self.layer.zero_grad()
+        outputs = self.layer(self.xs)[0]
+        outputs.backward(self.d_outputs)
+        return outputs
+
+    def compiled(self):
+        """The training step as one call; nobody plans its memory beforehand."""
+        return self.train, None
+
+    def answers(self):
+        outputs = self.train().detach().numpy()
+        directions = []
+        for ending in self.endings:
+            arrays = [
+                parameter.grad.numpy()
+                for name in NAMES
+                if (parameter := getattr(self.layer, name + ending)).requires_grad
+            ]
+            if self.work.kind == "GRU":
+                arrays[3] = only_candidate(arrays[3])
+            directions.append(from_torch(self.work.cell, *arrays))
+        return {
+            "outputs": outputs,
+            "forward": self.forward().numpy(),
+            "gradient": self.work.together(directions),
+        }
 
 
 def tensor(array):
