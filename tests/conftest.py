@@ -10,7 +10,7 @@ import compiled
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 compiled.keep(os.environ, Path(sys.prefix))  # a second run takes a quarter
 
-from jaxtyping import install_import_hook
+from jaxtyping import install_import_hook  # noqa: E402
 
 # Before any test imports companion: from here on every annotated shape in a
 # signature is checked on each call.

@@ -250,7 +250,9 @@ def test_stamps_agree_with_the_address():
         anchor = (
             stamp_address.CLONE if path.name == "README.md" else stamp_address.SETUP
         )
-        assert len(anchor.findall(text)) == 1, path.name
+        # README says how to clone twice: for oneself, and for a class
+        wanted = 2 if path.name == "README.md" else 1
+        assert len(anchor.findall(text)) == wanted, path.name
 
 
 def test_the_address_stands_in_one_place():
@@ -378,7 +380,9 @@ def test_the_closure_follows_requirements():
 def test_dependencies_have_lower_bounds_only():
     optional = PROJECT["project"]["optional-dependencies"]
     for need in requirements(*optional):
-        assert re.fullmatch(r">=[\d.]+", str(need.specifier)), str(need)
+        # a tool of the site alone, and its version 2 is another program
+        bound = r"<2,>=1[\d.]*" if need.name == "jupyter-book" else r">=[\d.]+"
+        assert re.fullmatch(bound, str(need.specifier)), str(need)
 
 
 def test_workflows():
@@ -465,7 +469,8 @@ def test_commands_and_files_in_readme_exist():
 
 
 def test_the_code_in_readme_runs():
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    # the second block, for several hosts, has tests/test_on_several_hosts.py
+    code, _ = re.findall(r"```python\n(.*?)```", README, re.S)
     names = {}
     exec(code, names)
     # the comment beside each line is a promise
@@ -489,9 +494,9 @@ def committed():
         "Makefile",
         "run",
     )
-    hidden = {".ci", ".github"}
+    hidden, made = {".ci", ".github"}, {"build", "class", "dist"}
     for top in sorted(COURSE.iterdir()):
-        if top.name.startswith(".") and top.name not in hidden:
+        if (top.name.startswith(".") and top.name not in hidden) or top.name in made:
             continue
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
             if path.is_file() and path.name.endswith(names):
