@@ -7,6 +7,7 @@ or so: then Ctrl-C is heard and the bar moves. Where it is left changes no resul
 import warnings
 from time import monotonic
 
+import jax
 import numpy as np
 
 __all__ = ["in_chunks"]
@@ -26,6 +27,8 @@ def in_chunks(advance, run, steps: int, show: bool, *given, pause=None, seen=Non
     """
     done, chunk, bar, begun = 0, 1, None, None
     pause = pause or steps
+    if jax.process_count() > 1:
+        chunk = steps  # several hosts must stop at the same steps: no clock decides
     try:
         while done < steps and run.finite:
             before = monotonic()

@@ -2,6 +2,7 @@
 
 from companion.exercises import (
     backward,
+    beyond,
     bptt,
     brnn,
     deep,
@@ -17,6 +18,7 @@ from companion.exercises import (
 
 __all__ = [
     "backward",
+    "beyond",
     "bptt",
     "brnn",
     "deep",

@@ -6,6 +6,7 @@ Each name in a module's `__all__` is a function that needs no argument and retur
 
 from companion.explorers import (
     agreement,
+    beyond,
     bptt,
     brnn,
     clipping,
@@ -22,6 +23,7 @@ from companion.explorers import (
 
 __all__ = [
     "agreement",
+    "beyond",
     "bptt",
     "brnn",
     "clipping",
