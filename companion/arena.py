@@ -32,7 +32,7 @@ from companion.losses import accuracy, cross_entropy
 from companion.models import ManyToMany
 from companion.paths import PathLength, path_length
 from companion.sizes import Size, parameters_of, size_for, sized
-from companion.training import fit
+from companion.training import QUICKLY, fit
 
 __all__ = [
     "Entry",
@@ -190,7 +190,10 @@ def grid(
         params = jax.tree.map(
             lambda p: np.asarray(p).reshape(*runs, *p.shape[1:]), trained.params
         )
-        judge = jax.jit(functools.partial(judged, model))
+        judge = jax.jit(
+            functools.partial(judged, model),
+            compiler_options=QUICKLY.get(jax.default_backend()),
+        )
         for i, (title, task) in enumerate(tasks.items()):
             mine = jax.tree.map(lambda p, i=i: p[i], params)
             checks, tests = (

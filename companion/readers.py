@@ -33,7 +33,7 @@ from companion import losses, validate
 from companion.epochs import loud_inputs
 from companion.language import LanguageModel
 from companion.ngrams import WittenBell
-from companion.training import fit
+from companion.training import QUICKLY, fit
 
 __all__ = [
     "Lesson",
@@ -256,7 +256,8 @@ class Looks:
 
         over_exams = jax.vmap(nats)
         over_seeds = jax.vmap(over_exams, (0, None))
-        self.examine = jax.jit(jax.vmap(over_seeds))
+        quickly = QUICKLY.get(jax.default_backend())
+        self.examine = jax.jit(jax.vmap(over_seeds), compiler_options=quickly)
         self.since = time.perf_counter()
 
     def __call__(self, so_far):

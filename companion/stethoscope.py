@@ -56,11 +56,11 @@ def listen(
 def by_layer(
     model, params, xs, score: Callable[[np.ndarray], Any], lengths=None
 ) -> dict[str, np.ndarray]:
-    """A score of every cell in several networks: {"layer 1": (seeds,), ...}.
+    """A score of every cell in several networks: {"layer 1": (seeds, ...), ...}.
 
     params: those of one model, with an axis of seeds in front, as `fit` leaves them.
     xs, lengths: as in `listen`. score: a function of the states of one cell, (batch, T,
-    n_a), that returns one number.
+    n_a), that returns a number, or several: each network is listened to only once.
     """
     seeds = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(params)}
     if len(seeds) != 1 or seeds == {()}:
@@ -69,7 +69,7 @@ def by_layer(
     for seed in range(*seeds.pop()):
         one = jax.tree.map(lambda leaf, seed=seed: leaf[seed], params)
         for cell, states in listen(model, one, xs, lengths).items():
-            found.setdefault(cell, []).append(float(score(states)))
+            found.setdefault(cell, []).append(np.asarray(score(states), float))
     return {cell: np.array(scores) for cell, scores in found.items()}
 
 

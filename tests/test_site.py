@@ -21,6 +21,7 @@ from nbformat.v4 import (
 )
 from needed import needed_for
 from PIL import Image
+from stamp_address import address
 
 from companion import explorers
 from companion.controls import Choice, Slider, Text, Toggle
@@ -204,10 +205,41 @@ def test_an_explorer_that_says_something_else_than_its_page_is_refused(tmp_path)
 def test_the_slice_of_every_explorer_is_python(path):
     notebook = nbformat.read(path, as_version=4)
     for index in site_frames.explorer_cells(notebook):
-        cells = notebook.cells[: index + 1]
-        code = needed_for([c.source for c in cells if c.cell_type == "code"])
+        code = needed_for(site_frames.sources(notebook, index))
         compile(code, path.name, "exec")
         assert "assert " not in code
+        # what a clock says now is not what the page shows
+        assert "perf_counter" not in code
+
+
+def test_times_are_those_of_the_page():
+    (path,) = [path for path in PATHS if path.stem.startswith("11")]
+    notebook = nbformat.read(path, as_version=4)
+    codes = [
+        needed_for(site_frames.sources(notebook, index))
+        for index in site_frames.explorer_cells(notebook)
+        if any(name in notebook.cells[index].source for name in site_frames.CLOCKED)
+    ]
+    assert len(codes) == len(site_frames.CLOCKED)
+    printed = "".join(
+        output.get("text", "")
+        for c in notebook.cells
+        for output in c.get("outputs", ())
+    )
+    names = {}
+    exec(site_frames.times_on_page(notebook), names)
+    took = names["took"]
+    assert set(took["forward"]) == {"sequential", "parallel"}
+    for T, seconds in took["forward"]["parallel"].items():
+        gradient = took["gradient"]["parallel"][T]
+        line = f"{T:4}  parallel  {1000 * seconds:7.2f} ms{1000 * gradient:7.2f} ms"
+        assert line in printed
+    assert names["took"] == eval(codes[0].split("took = ")[1].splitlines()[0])
+
+
+def test_a_page_without_its_table_of_times_is_refused():
+    with pytest.raises(ValueError, match="no table of times"):
+        site_frames.times_on_page(new_notebook(cells=[new_code_cell("1")]))
 
 
 # pages
@@ -261,6 +293,13 @@ def test_links_to_a_heading_follow_the_site():
     )
 
 
+def test_a_link_out_of_the_folder_goes_to_the_repository():
+    assert build_site.plain("[a](../README.md#on-several-hosts) [b](../x) ../y") == (
+        f"[a]({address()}/blob/main/README.md#on-several-hosts) "
+        f"[b]({address()}/blob/main/x) ../y"
+    )
+
+
 def test_the_first_page_has_the_table_and_the_way_in():
     readme = (COURSE / "README.md").read_text(encoding="utf-8")
     names = [path.name for path in PATHS]
@@ -304,6 +343,7 @@ PAGE = """<html><head><title>x</title><link rel="stylesheet" href="s.css"></head
 def site(tmp_path):
     (tmp_path / "s.css").write_text("body { color: red }")
     (tmp_path / "p.png").touch()
+    (tmp_path / "p.js").touch()
     (tmp_path / "other.html").write_text(PAGE.format(""))
     return tmp_path
 
@@ -326,6 +366,8 @@ def site(tmp_path):
         ('<link rel="preload" href="https://example.org/x">', "from the network"),
         ('<iframe src="https://example.org/x"></iframe>', "from the network"),
         ('<script>load("https://example.org")</script>', "holds a web address"),
+        ('<script src="p.js"></script>', None),
+        (2 * '<script src="p.js?v=1"></script>', "a script is loaded twice: p.js"),
     ],
 )
 def test_the_audit(site, body, fault):

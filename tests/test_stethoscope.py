@@ -116,6 +116,11 @@ def test_the_layers_of_several_networks_are_scored_one_by_one():
         np.testing.assert_allclose(scores, wanted, rtol=1e-5)
     with pytest.raises(ValueError, match="axis of seeds"):
         stethoscope.by_layer(tower, each[0], xs, np.mean)
+    both = stethoscope.by_layer(tower, params, xs, lambda a: (a.min(), a.max()))
+    for cell, scores in both.items():
+        for i, extreme in enumerate((np.min, np.max)):
+            alone = stethoscope.by_layer(tower, params, xs, extreme)[cell]
+            np.testing.assert_array_equal(scores[:, i], alone)
 
 
 def linear(n=6, sequences=60, T=20, noise=0.5):

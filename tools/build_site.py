@@ -30,7 +30,8 @@ import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from needed import needed_for
-from site_frames import explorer_cells
+from site_frames import explorer_cells, sources
+from stamp_address import address
 
 __all__ = ["contents", "home", "prepare", "slug"]
 
@@ -40,6 +41,7 @@ OUTPUT = COURSE / "build/site"
 WORK = COURSE / "build/.site"
 BADGE = re.compile(r"\[!\[(Open in Colab)\]\([^)]*\)\]\(([^)]*)\)")
 SHOWN = ' data-shown="yes"'
+OUTSIDE = re.compile(r"(?<=\]\()\.\./(?=[^)\s]+\))")
 TO_A_PLACE = re.compile(r"(\]\((?:[\w-]+\.ipynb)?#)([^)]+)\)")
 # what a page needs of MathJax: one file, its fonts, and rarer commands on demand
 MATHJAX = re.compile(
@@ -54,8 +56,13 @@ def slug(fragment: str) -> str:
 
 
 def plain(source: str) -> str:
-    """A Markdown cell for the site: the badge, a picture from elsewhere, in words."""
+    """A Markdown cell for the site.
+
+    The badge, a picture from elsewhere, is put in words; a link to a file beside the
+    notebooks' folder, which is no page here, goes to the repository.
+    """
     source = BADGE.sub(r"[\1](\2)", source)
+    source = OUTSIDE.sub(f"{address()}/blob/main/", source)
     return TO_A_PLACE.sub(lambda m: f"{m[1]}{slug(m[2])})", source)
 
 
@@ -172,8 +179,7 @@ def draw(path: Path) -> Path:
         state.update(source.read_bytes())
     state.update((COURSE / "tools/site_frames.py").read_bytes())
     for index in explorer_cells(notebook):
-        cells = [c for c in notebook.cells[: index + 1] if c.cell_type == "code"]
-        state.update(needed_for([cell.source for cell in cells]).encode())
+        state.update(needed_for(sources(notebook, index)).encode())
     folder = WORK / "frames" / f"{path.stem}-{state.hexdigest()[:16]}"
     if (folder / "frames.json").exists():
         return folder
@@ -200,11 +206,6 @@ def stage(source: Path, still: bool) -> None:
     shutil.copy(COURSE / "site/_config.yml", source)
     for name in ("explorers.css", "explorers.js"):
         shutil.copy(COURSE / "site" / name, static)
-    for file in files("sphinx-mathjax-offline") or ():
-        if match := MATHJAX.search(file.as_posix()):
-            target = static / "mathjax" / match[1]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file.locate(), target)
     paths = sorted(NOTEBOOKS.glob("*.ipynb"))
     for path in paths:
         frames = []
@@ -223,6 +224,18 @@ def stage(source: Path, still: bool) -> None:
     shutil.copytree(COURSE / "docs", source / "docs")
     toc = contents([path.stem for path in paths])
     (source / "_toc.yml").write_text(toc, encoding="utf-8")
+
+
+def copy_mathjax(static: Path) -> None:
+    """Put MathJax beside the finished pages.
+
+    Jupyter Book would make every page load every script it finds among its sources.
+    """
+    for file in files("sphinx-mathjax-offline") or ():
+        if match := MATHJAX.search(file.as_posix()):
+            target = static / "mathjax" / match[1]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file.locate(), target)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -251,6 +264,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     shutil.rmtree(OUTPUT, ignore_errors=True)
     shutil.move(WORK / "_build/html", OUTPUT)
+    copy_mathjax(OUTPUT / "_static")
     for file in OUTPUT.rglob("*.map"):  # for whoever develops the theme
         file.unlink()
     found = site_audit.problems(OUTPUT)

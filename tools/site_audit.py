@@ -35,6 +35,7 @@ class _Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.fetched: list[str] = []
+        self.loaded: list[str] = []
         self.silent: list[str] = []
         self._script = False
         self.scripts = ""
@@ -51,6 +52,8 @@ class _Page(HTMLParser):
             link = given[FETCHES[tag]]
             passive = tag == "link" and given.get("rel", "") in NAMES
             (self.links if passive else self.fetched).append(link)
+        if tag == "script" and given.get("src"):
+            self.loaded.append(given["src"])
         if tag == "img" and not given.get("alt", "").strip():
             self.silent.append(given.get("src", ""))
         self._script = tag == "script" and "src" not in given
@@ -93,6 +96,10 @@ def _faults(path: Path, page: _Page, pages: dict[Path, _Page]) -> Iterator[str]:
     for link in page.fetched:
         if urlsplit(link).netloc:
             yield f"fetches from the network: {link}"
+    scripts = [urlsplit(link).path for link in page.loaded]
+    for script in dict.fromkeys(scripts):
+        if scripts.count(script) > 1:
+            yield f"a script is loaded twice: {script}"
     if "https://" in page.scripts or "http://" in page.scripts:
         yield "a script on the page holds a web address"
     for link in page.links + page.fetched:

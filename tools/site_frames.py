@@ -6,7 +6,8 @@ A static page has no kernel, so the site shows each explorer at positions drawn 
 the site is built. Many explorers are handed something their notebook made earlier, a
 trained network for instance. Of the notebook only those statements are run that the
 explorer needs. That the result is the explorer of the page is checked: at the position
-the page was saved with, its caption must be the committed one.
+the page was saved with, its caption must be the committed one. What a clock said is
+not measured again, because it would differ: it is read from the committed page.
 
 FOLDER gets the pictures and frames.json: for each explorer the index of its cell, the
 control that moves, and each position with its caption and its picture's file.
@@ -31,6 +32,8 @@ __all__ = [
     "needed_for",
     "positions",
     "render",
+    "sources",
+    "times_on_page",
 ]
 
 MOST = 7
@@ -43,6 +46,8 @@ MAIN = {
     "types.wiring": "kind",
 }
 CALL = re.compile(r"\bexplorers\.(\w+\.\w+)\(")
+# a line of a printed table: T, the road, milliseconds of each kind of work
+TIME = re.compile(r"^ *(\d+)  (\w+) +([\d.]+) ms +([\d.]+) ms", re.MULTILINE)
 
 
 def explorer_cells(notebook: NotebookNode) -> list[int]:
@@ -54,6 +59,36 @@ def explorer_cells(notebook: NotebookNode) -> list[int]:
         and CALL.search(cell.source)
         and any("image/png" in output.get("data", {}) for output in cell.outputs)
     ]
+
+
+def times_on_page(notebook: NotebookNode) -> str:
+    """The assignment that gives `took` the times printed on a page, in seconds.
+
+    Raises:
+        ValueError: no cell has printed such a table.
+    """
+    took: dict[str, dict[str, dict[int, float]]] = {"forward": {}, "gradient": {}}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            for T, road, *each in TIME.findall(output.get("text", "")):
+                for name, ms in zip(took, each, strict=True):
+                    took[name].setdefault(road, {})[int(T)] = float(ms) / 1000
+    if not took["forward"]:
+        raise ValueError("the page has no table of times: T, road, forward, gradient")
+    return f"took = {took!r}"
+
+
+# explorers that show measured times, and where the times of the page are
+CLOCKED = {"beyond.two_roads": times_on_page}
+
+
+def sources(notebook: NotebookNode, index: int) -> list[str]:
+    """The code up to the explorer in cell `index`, with the times of the page."""
+    code = [c.source for c in notebook.cells[: index + 1] if c.cell_type == "code"]
+    name = CALL.findall(code[-1])[-1]
+    if name in CLOCKED:
+        code.insert(-1, CLOCKED[name](notebook))
+    return code
 
 
 def positions(control: Control, value: object, most: int = MOST) -> list:
@@ -125,22 +160,22 @@ def render(notebook: NotebookNode, folder: Path, stem: str) -> list[dict]:
     entries = []
     for index in explorer_cells(notebook):
         cell = notebook.cells[index]
-        sources = [c.source for c in notebook.cells[: index + 1] if _is_code(c)]
+        code = needed_for(sources(notebook, index))
         names: dict[str, object] = {"__name__": "__main__"}
-        exec(compile(needed_for(sources), f"{stem}, cell {index}", "exec"), names)
+        exec(compile(code, f"{stem}, cell {index}", "exec"), names)
         explorer = names["_shown"]
         committed = "".join(
             output.data["text/plain"]
             for output in cell.outputs
             if "image/png" in output.get("data", {})
         )
-        ignored = "nbval-ignore-output" in cell.metadata.get("tags", [])
-        if not ignored and explorer.describe() != committed:
+        name = CALL.findall(cell.source)[-1]
+        tagged = "nbval-ignore-output" in cell.metadata.get("tags", [])
+        if (name in CLOCKED or not tagged) and explorer.describe() != committed:
             raise ValueError(
                 f"cell {index}: the explorer says {explorer.describe()!r}, the page "
                 f"{committed!r}: make notebooks"
             )
-        name = CALL.findall(cell.source)[-1]
         key = main_control(name, explorer.controls)
         control = explorer.controls[key]
         shown = explorer.values[key]
@@ -165,10 +200,6 @@ def render(notebook: NotebookNode, folder: Path, stem: str) -> list[dict]:
             {"cell": index, "explorer": name, "label": control.label, "frames": frames}
         )
     return entries
-
-
-def _is_code(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code"
 
 
 def main(arguments: list[str]) -> int:
