@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from importlib.metadata import files, version
 from pathlib import Path
 
+import compiled
 import nbformat
 import site_audit
 import yaml
@@ -186,10 +187,12 @@ def draw(path: Path) -> Path:
     for old in folder.parent.glob(f"{path.stem}-*"):
         shutil.rmtree(old)
     print(f"{path.name}: drawing its explorers", flush=True)
+    environ = {**os.environ, "JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1"}
+    compiled.keep(environ, Path(sys.prefix))
     done = subprocess.run(
         [sys.executable, COURSE / "tools/site_frames.py", path, folder],
         cwd=path.parent,
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1"},
+        env=environ,
         capture_output=True,
         text=True,
     )

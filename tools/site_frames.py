@@ -40,6 +40,8 @@ MOST = 7
 # where the first slider is not the one that tells most
 MAIN = {
     "agreement.practice": "distance",
+    "beyond.form_of_a_gate": "sees",
+    "beyond.two_roads": "lanes",
     "gru.one_unit": "gamma_u",
     "language.pear_or_pair": "weight",
     "lstm.one_unit": "gamma_f",
