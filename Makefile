@@ -24,7 +24,7 @@ lab: .venv/lab.stamp  ## open the course in JupyterLab at the start page
 	@.venv/bin/python tools/open_lab.py $(ARGS)
 
 test: lint  ## lint, then run every test and every notebook, a process a core
-	@.venv/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 lint: .venv/test.stamp  ## check style and formatting, notebooks included
 	@.venv/bin/ruff check
@@ -49,10 +49,10 @@ test-colab: .venv-colab/course.stamp  ## run every notebook alone on Colab's ver
 	@.venv-colab/bin/python tools/bare_notebooks.py --pins tools/colab.txt $(ARGS)
 
 test-oldest: .venv-oldest/test.stamp  ## the tests on Python 3.11, oldest packages
-	@.venv-oldest/bin/python -m pytest -W default -n auto --dist loadfile $(ARGS)
+	@.venv-oldest/bin/python -m pytest -W default -n auto --dist loadgroup $(ARGS)
 
 test-newest: .venv-newest/test.stamp  ## the tests on Python 3.13, newest packages
-	@.venv-newest/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	@.venv-newest/bin/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 bench: .venv-bench/bench.stamp  ## compare speed with other libraries in one run
 	@test -z "$(TORCH)" || .venv-bench/bin/python -m pip install --quiet $(TORCH)

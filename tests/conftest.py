@@ -27,6 +27,16 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("unrolled")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks after us
+def pytest_collection_modifyitems(items):
+    """One process takes a whole file, but each notebook goes by itself."""
+    for item in items:
+        together = item.path.name
+        if together == "test_notebooks.py" and hasattr(item, "callspec"):
+            together = Path(item.callspec.params.get("path", together)).name
+        item.add_marker(pytest.mark.xdist_group(together))
+
+
 @pytest.fixture
 def x64():
     """Run the test in double precision."""

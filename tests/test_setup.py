@@ -150,7 +150,7 @@ def test_lint_comes_before_the_tests(bare):
     plan = make(bare, "-n", "test").stdout
     assert plan.index("ruff check") < plan.index("ruff format") < plan.index("pytest")
     last = plan.rstrip().splitlines()[-1]
-    assert last.split() == ".venv/bin/python -m pytest -n auto --dist loadfile".split()
+    assert last.split() == ".venv/bin/python -m pytest -n auto --dist loadgroup".split()
 
 
 def test_the_test_set_holds_the_lab_set():
