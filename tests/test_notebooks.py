@@ -12,8 +12,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-CELL_TIMEOUT = 120
-NOTEBOOK_TIMEOUT = 300
+CELL_TIMEOUT = 240
+NOTEBOOK_TIMEOUT = 600
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
