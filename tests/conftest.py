@@ -59,6 +59,15 @@ def as_readers_run_it():
 
 
 @pytest.fixture(autouse=True, scope="module")
+def leave_the_environment_as_it_was():
+    """A variable left behind would change files that another day runs after this one."""
+    before = {**os.environ}
+    yield
+    changed = {name for name, _ in before.items() ^ {**os.environ}.items()}
+    assert not changed - {"PYTEST_CURRENT_TEST"}
+
+
+@pytest.fixture(autouse=True, scope="module")
 def forget_compiled_functions():
     """Hundreds of compiled functions in one process use up its memory maps."""
     yield

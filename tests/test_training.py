@@ -357,6 +357,7 @@ def test_a_bar_is_shown_and_leaves_nothing_behind(monkeypatch):
 
 
 def test_no_bar_stays_after_an_error_or_ctrl_c(monkeypatch):
+    monkeypatch.delenv("TQDM_DISABLE", raising=False)
     xs, ys = draw()[1]
     after_error = long_run(monkeypatch, batches=(xs, ys.at[4].set(jnp.nan)))
     assert "1/6" in after_error.getvalue() and after_error.left() == [""]

@@ -32,9 +32,8 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
     Raises:
         CellExecutionError: a cell raised an exception.
     """
-    # the kernel inherits both; a progress bar would differ from run to run
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    os.environ.setdefault("TQDM_DISABLE", "1")
+    # a progress bar would differ from run to run
+    environ = {"JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1", **os.environ}
     NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -43,7 +42,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         store_widget_state=False,
         coalesce_streams=True,
         record_timing=False,
-    ).execute()
+    ).execute(env=environ)
 
 
 def strip(notebook: NotebookNode) -> None:
