@@ -60,7 +60,7 @@ def as_readers_run_it():
 
 @pytest.fixture(autouse=True, scope="module")
 def leave_the_environment_as_it_was():
-    """A variable left behind would change files that another day runs after this one."""
+    """What one file leaves behind changes those that another day run after it."""
     before = {**os.environ}
     yield
     changed = {name for name, _ in before.items() ^ {**os.environ}.items()}
