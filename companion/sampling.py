@@ -6,7 +6,8 @@ of it (`LanguageModel` and `OneToMany` have them):
     state, x = model.begin(params, start, batch)     # before the first output
     logits, state = model.step(params, state, x)     # of the next output, given x
 
-The loop below chooses an output from the logits and feeds it back in as the next x.
+The loop below chooses an output from the logits and feeds it back in as the next x;
+`mixed` feeds in the true output at some of the steps.
 """
 
 import functools
@@ -23,7 +24,7 @@ from companion import validate
 from companion.text import Vocabulary
 from companion.validate import Given
 
-__all__ = ["Sampled", "continued", "greedy", "next_distribution", "sample"]
+__all__ = ["Sampled", "continued", "greedy", "mixed", "next_distribution", "sample"]
 
 
 class Sampled(NamedTuple):
@@ -140,6 +141,36 @@ def continued(
     return generate(model, params, carried, key, *settings, stop, most)
 
 
+def mixed(
+    model, params, carried, truth, share: Real | Array, key: Array
+) -> Int[Array, "*batch T"]:
+    """A model's guesses where only a share of its inputs is true, the rest its own.
+
+    The guess is the likeliest output, of equal ones the first. The input of the next
+    step is the true output with probability `share`, else the guess: 1 is teacher
+    forcing, 0 is what `greedy` writes without a stop.
+
+    carried: where the model stands before the first guess, as in `continued`.
+    truth: the true outputs, ids (*batch, T). share: from 0 to 1; a new value compiles
+    nothing anew. key: a `jax.random.key`. What is true at one share is true at every
+    larger one, so that with one key two results differ by the share alone.
+
+    Returns the guesses (*batch, T). Raises ValueError or TypeError naming the argument.
+    Source: Bengio and others (2015), scheduled sampling, where it is done in training.
+    """
+    n_y = outputs_of(model)
+    truth = validate.as_input("truth", truth, "integers")
+    state, x = carried
+    if truth.ndim == 0 or truth.shape[-1] == 0 or truth.shape[:-1] != x.shape:
+        raise ValueError(
+            f"truth has shape {truth.shape}, but needs (..., T) with the leading axes "
+            f"{x.shape} of carried"
+        )
+    validate.tokens_in_range("truth", truth, n_y)
+    share, key = checked_share(share), checked_key(key)
+    return guesses(model, params, (state, x), truth.astype(x.dtype), share, key)
+
+
 @functools.partial(jax.jit, static_argnames=("model", "most"))
 def generate(
     model, params, carried, key, temperature, top_k, allowed, stop, most
@@ -164,6 +195,21 @@ def generate(
     start = (state, x, jnp.ones(x.shape, bool))
     ids, running = lax.scan(body, start, jnp.arange(most))[1]
     return Sampled(jnp.moveaxis(ids, 0, -1), running.sum(axis=0, dtype=jnp.int32))
+
+
+@functools.partial(jax.jit, static_argnames="model")
+def guesses(model, params, carried, truth, share, key):
+    def body(carried, step):
+        state, x = carried
+        y, u = step
+        logits, state = model.step(params, state, x)
+        guess = jnp.argmax(logits, axis=-1).astype(x.dtype)
+        return (state, jnp.where(u < share, y, guess)), guess
+
+    # drawn before the share is looked at: a larger one only adds to what is true
+    u = jax.random.uniform(key, truth.shape)
+    steps = jnp.moveaxis(truth, -1, 0), jnp.moveaxis(u, -1, 0)
+    return jnp.moveaxis(lax.scan(body, carried, steps)[1], 0, -1)
 
 
 def log_weights(
@@ -220,11 +266,7 @@ def checked_settings(n_y, temperature, top_k, excluded):
 def checked_temperature(temperature):
     if isinstance(temperature, jax.core.Tracer):
         return temperature
-    if np.ndim(temperature):
-        raise ValueError(f"temperature must be one number, got {temperature!r}")
-    if isinstance(temperature, Array | np.ndarray):
-        temperature = temperature.item()
-    number = validate.as_number("temperature", temperature)
+    number = one_number("temperature", temperature)
     limits = np.finfo(np.float32)
     if not float(limits.tiny) <= number <= float(limits.max):
         raise ValueError(
@@ -232,6 +274,22 @@ def checked_temperature(temperature):
             "greedy() takes the likeliest output at every step"
         )
     return jnp.asarray(number)
+
+
+def checked_share(share):
+    if isinstance(share, jax.core.Tracer):
+        return share
+    number = one_number("share", share)
+    if not 0 <= number <= 1:
+        raise ValueError(f"share must be between 0 and 1, got {share}")
+    return jnp.asarray(number)
+
+
+def one_number(name, value):
+    if np.ndim(value):
+        raise ValueError(f"{name} must be one number, got {value!r}")
+    value = value.item() if isinstance(value, Array | np.ndarray) else value
+    return validate.as_number(name, value)
 
 
 def checked_stop(stop, n_y):

@@ -1,12 +1,21 @@
 """Side by side is the same as one after the other; a deaf ear learns nothing."""
 
+import threading
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from companion import cells, layers
-from companion.comparing import both_ears, for_each, fresh, listening, side_by_side
+from companion.comparing import (
+    at_once,
+    both_ears,
+    for_each,
+    fresh,
+    listening,
+    side_by_side,
+)
 from companion.losses import cross_entropy
 from companion.models import ManyToMany
 from companion.training import fit
@@ -90,3 +99,19 @@ def test_bad_input_is_named(data):
         side_by_side(MODEL, loss, [], data, key=KEY, n_x=6)
     with pytest.raises(ValueError, match="data must hold arrays"):
         side_by_side(MODEL, loss, EARS, np.zeros(3), key=KEY, n_x=6)
+
+
+def test_at_once_means_at_the_same_time():
+    both_there = threading.Barrier(2, timeout=30)  # one after the other, it would break
+
+    def learn(value):
+        both_there.wait()
+        return 2 * value
+
+    assert list(at_once(learn, {"b": 1, "a": 2}).items()) == [("b", 2), ("a", 4)]
+    assert at_once(learn, {}) == {}
+
+
+def test_at_once_raises_what_went_wrong():
+    with pytest.raises(ZeroDivisionError):
+        at_once(lambda value: 1 / value, {"a": 1, "b": 0})

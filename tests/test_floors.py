@@ -62,7 +62,7 @@ FLOORS = {
     "readers": 9,
     "units": 8,
     "exercises": 3,
-    "arena": 8,
+    "arena": 9,
     "figures": 10,
     "controls": 11,
     "explorer": 12,

@@ -1,17 +1,49 @@
 """Explorers of notebook 05: write with a model, read with one, decide what was heard.
 
-Given nothing, `write` and `surprise` show a small model that they train themselves.
+Given nothing, `write`, `surprise` and `mixing` show a small model that they train
+themselves.
 """
 
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
+
+from companion import text
 from companion.explorer import Choice, Explorer, Slider, Text
 from companion.figures import language, sampling
 
-__all__ = ["pear_or_pair", "surprise", "write"]
+__all__ = ["mixing", "pear_or_pair", "surprise", "write"]
 
 TRUE_RATIO = 33.0  # of tasks.kitchen: 0.99 / 3 against a slip of 0.01
+
+
+def mixing(model=None, params=None, prompt=None, rest=None) -> Explorer:
+    """Teacher forcing, free running, and every mixture of the two, on one model.
+
+    prompt: ids (texts, T) that are read first. rest: ids (texts, T) that follow and are
+    guessed, each step given the true id before it with the slider's probability.
+    """
+    handed = [each is not None for each in (model, params, prompt, rest)]
+    if not any(handed):
+        model, params, prompt, rest = small_pieces()
+    elif not all(handed):
+        raise ValueError("give the model, its params, prompt and rest, or nothing")
+    return Explorer(
+        partial(
+            sampling.mixing_setup,
+            model=model,
+            params=params,
+            prompt=prompt,
+            rest=rest,
+        ),
+        sampling.mixing_update,
+        sampling.mixing_describe,
+        controls={
+            "share": Slider("share of true characters handed in", 0.0, 0.5, 1.0, 0.05)
+        },
+        height=3.0,
+    )
 
 
 def pear_or_pair(ratios=()) -> Explorer:
@@ -92,3 +124,11 @@ def given(model, versions, vocabulary):
     if len(versions) == 1:
         versions = dict(versions) | {"untrained": language.fresh(model)}
     return model, versions, vocabulary
+
+
+def small_pieces():
+    """The small model, and 60 pieces of its story: 30 characters and the next 30."""
+    model, params, vocabulary = language.small_model()
+    ids = vocabulary.encode(text.characters(text.story("keeper")))
+    pieces = np.stack([ids[at : at + 60] for at in range(0, 30_000, 500)])
+    return model, params, pieces[:, :30], pieces[:, 30:]

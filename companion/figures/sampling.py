@@ -16,7 +16,9 @@ __all__ = [
     "by_temperature",
     "decode",
     "lengths",
-    "parting",
+    "mixing_describe",
+    "mixing_setup",
+    "mixing_update",
     "temperatures",
     "write_describe",
     "write_setup",
@@ -27,6 +29,9 @@ EMPTY = MappingProxyType({})
 SHOWN = 14  # characters in the bars of `write`
 COLUMNS, ROWS = 76, 6  # of the text it writes
 SHORTEST = 3  # letters of a word that counts: nearly any two letters are one
+MIX = 35  # seed of the draws that say which characters of `mixing` are the true ones
+ENDS = (("forced", "x", "teacher forcing"), ("free", "gamma_f", "free running"))
+CLOSE = 0.02  # shares guessed right that are nearly one
 NAMES = {"\n": "¶", " ": "␣"}  # marks for what cannot be seen
 
 
@@ -118,25 +123,58 @@ def lengths(fig: Figure, drawn=(6, 7), true=(0.5, 0.5), cap: int | None = None) 
     )
 
 
-@style.picture(height=2.8)
-def parting(fig: Figure, forced=((1.0, 1.0),), free=((1.0, 0.0),)) -> str:
-    """Share of tokens guessed right at each step, with two kinds of input.
+def mixing_setup(fig: Figure, model, params, prompt, rest, **values):
+    """Shares guessed right by character, at both ends and, stronger, in between."""
+    rest = np.asarray(rest)
+    carried, key = model.begin(params, prompt), jax.random.key(MIX)
 
-    forced: (texts, T), hits when each step is given the true token before it. free:
-    the same when it is given its own guess.
-    """
-    forced, free = np.asarray(forced, float), np.asarray(free, float)
-    steps = np.arange(1, forced.shape[-1] + 1)
-    ax = fig.subplots()
-    ax.plot(steps, forced.mean(axis=0), label="teacher forcing", **style.line("x"))
-    ax.plot(steps, free.mean(axis=0), label="free running", **style.line("gamma_f"))
+    def hits(share) -> np.ndarray:
+        found = sampling.mixed(model, params, carried, rest, share, key)
+        return (np.asarray(found) == rest).mean(axis=0)
+
+    free, forced = hits(0.0), hits(1.0)
+    ax, side = fig.subplots(1, 2, sharey=True, width_ratios=(6, 1))
+    steps = np.arange(1, rest.shape[-1] + 1)
+    for line, look, name in ENDS:
+        end = {"free": free, "forced": forced}[line]
+        quiet = style.line(look) | {"linewidth": 1.1, "alpha": 0.75}
+        ax.plot(steps, end, label=name, **quiet)
+        side.axhline(end.mean(), **quiet)
+    mixed = style.line("a") | {"linewidth": 2.4}
+    (line,) = ax.plot(steps, free, label="this mix", **mixed)
+    half = style.line("best")
+    side.axhline((free.mean() + forced.mean()) / 2, **half)
+    ax.plot([], [], label="half of the way", **half)
+    (dot,) = side.plot([0], [0], "o", color=style.COLORS["a"], markersize=8)
+    over = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # the lines
+    said = side.text(0.35, 0, "", va="center", bbox=over)
     ax.set(xlabel="characters after the prompt", ylabel="share guessed right")
     ax.set(ylim=(0, 1.05), xlim=(1, len(steps)))
-    ax.legend(loc="lower left")
-    return (
-        "With the true characters as input the share of right guesses stays high; fed "
-        "with its own guesses it falls step by step."
+    side.set(xlim=(-0.5, 1.5), xticks=[], xlabel="mean of all")
+    fig.legend(loc="outside upper center", ncols=4, fontsize=9)
+    return {"line": line, "dot": dot, "said": said}, (hits, free, forced)
+
+
+def mixing_update(drawn, share):
+    """Returns the shares guessed right by character: of this mix and of both ends."""
+    artists, (hits, free, forced) = drawn
+    now = hits(share)
+    artists["line"].set_ydata(now)
+    artists["dot"].set_ydata([now.mean()])
+    artists["said"].set(text=f"{now.mean():.2f}", y=now.mean())
+    return now, free, forced
+
+
+def mixing_describe(result, share) -> str:
+    now, free, forced = (each.mean() for each in result)
+    said = (
+        f"Over {len(result[0])} characters a share of {now:.2f} is guessed right; "
+        f"{free:.2f} in free running, {forced:.2f} with teacher forcing"
     )
+    if forced - free < CLOSE:  # no distance to speak of
+        return said + "."
+    way = (now - free) / (forced - free)
+    return said + f", so this is {way:.0%} of the way from the one to the other."
 
 
 def write_setup(fig: Figure, model, versions: Mapping, vocabulary, **values):
