@@ -30,6 +30,7 @@ from jax import Array
 from jaxtyping import Float, Int
 
 from companion import losses, validate
+from companion.comparing import at_once
 from companion.epochs import loud_inputs
 from companion.language import LanguageModel
 from companion.ngrams import WittenBell
@@ -195,6 +196,7 @@ def study(
     learning_rate: Any = 1e-2,
     clip: Real | None = 1.0,
     warm: Integral = 50,
+    threads: Integral = 1,
     progress: bool | None = None,
 ) -> Studied:
     """Train `seeds` networks on each lesson; keep the weights of their best moments.
@@ -203,43 +205,98 @@ def study(
     every: updates from one look at the checks to the next. batch: windows an update.
     learning_rate: as in `fit`, or one for each lesson, (lessons,). clip, progress: as
         in `fit`, whose errors it raises. warm: as in `exam_rows`.
+    threads: the lessons are dealt out to so many programs, which run at the same time.
+        What is learned stays the same; two are worth it where there are two cores.
 
     The weights start with `epochs.loud_inputs`. Raises ValueError for lessons whose
     windows differ in T, or whose checks differ in shape.
     """
     validate.instance("model", model, LanguageModel)
-    names, number = tuple(lessons), validate.positive_int("seeds", seeds)
+    number = validate.positive_int("seeds", seeds)
     updates = validate.positive_int("updates", updates)
     every = min(validate.positive_int("every", every), updates)
-    windows, checks = as_arrays(lessons)
-    runs = (len(names), number)
+    names, (windows, checks) = tuple(lessons), as_arrays(lessons)
+    rates = for_each_run(learning_rate, (len(lessons), number))
     for_weights, for_data = jax.random.split(key)
     rng = np.random.default_rng(np.asarray(jax.random.bits(for_data, (4,))))
     places = rng.random((number, updates, validate.positive_int("batch", batch)))
-    drawn = [each[(places * len(each)).astype(int)] for each in windows]
-    looks = Looks(model, checks, runs, int(warm))
+    at = np.array([*range(every, updates, every), updates])
+
+    start = starts(model, for_weights, number)
+
+    def some(which):
+        return together(
+            model,
+            tuple(names[i] for i in which),
+            [windows[i][(places * len(windows[i])).astype(int)] for i in which],
+            checks[which],
+            start,
+            at,
+            int(warm),
+            learning_rate=rates[which].ravel(),
+            clip=clip,
+            every=every,
+            progress=progress,
+        )
+
+    threads = min(validate.positive_int("threads", threads), len(lessons))
+    dealt = dict(enumerate(np.array_split(np.arange(len(lessons)), threads)))
+    return joined([*at_once(some, dealt).values()])
+
+
+def together(model, names, drawn, checks, start, at, warm, **options) -> Studied:
+    """Several lessons as one program.
+
+    drawn: of each the windows, (seeds, updates, batch, T + 1). start: (seeds, ...).
+    """
+    runs = len(names), len(drawn[0])
+    looks = Looks(model, checks, runs, warm)
     run = fit(
         partial(window_loss, model),
-        starts(model, for_weights, runs),
+        jax.tree.map(lambda p: np.concatenate([p] * len(names)), start),
         np.concatenate(drawn).astype(np.int32),
-        learning_rate=for_each_run(learning_rate, runs),
-        clip=clip,
         over_seeds=True,
         watch=looks,
-        every=every,
-        progress=progress,
+        **options,
     )
-    at = np.array([*range(every, updates, every), updates])
     parts = np.split(np.asarray(run.losses), at[:-1], axis=-1)
     training = np.stack([part.mean(axis=-1) for part in parts], axis=-1)
+    learned = drawn[0][:, 0, :, 1:].size * len(names) * options["every"]
     return Studied(
         names,
         at,
         np.stack(looks.seen, axis=-1) / np.log(2),
         training.reshape(*runs, -1) / np.log(2),
         looks.kept,
-        drawn[0][:, 0, :, 1:].size * len(names) * every / min(looks.seconds),
+        learned / min(looks.seconds),
         looks.examine,
+    )
+
+
+def joined(parts: Sequence[Studied]) -> Studied:
+    """One study of what several programs have learned."""
+    if len(parts) == 1:
+        return parts[0]
+    ends = np.cumsum([len(part.names) for part in parts])[:-1]
+
+    def examine(params, rows):
+        def one(i):
+            own = jax.tree.map(lambda leaf: np.split(leaf, ends)[i], params)
+            return np.asarray(parts[i].examine(own, np.split(rows, ends)[i]))
+
+        found = at_once(one, {i: i for i in range(len(parts))})
+        return np.concatenate([*found.values()])
+
+    return Studied(
+        sum((part.names for part in parts), ()),
+        parts[0].updates,
+        np.concatenate([part.validation for part in parts]),
+        np.concatenate([part.training for part in parts]),
+        jax.tree.map(
+            lambda *own: np.concatenate(own), *(part.params for part in parts)
+        ),
+        sum(part.tokens_per_second for part in parts),
+        examine,
     )
 
 
@@ -287,8 +344,8 @@ def window_loss(model, params, windows):
     return losses.cross_entropy(logits, windows[:, 1:])
 
 
-def starts(model, key, runs):
-    """Fresh parameters, the same for each lesson: (lessons * seeds, ...)."""
+def starts(model, key, seeds):
+    """Fresh parameters, the same for each lesson: (seeds, ...)."""
 
     def fresh(key):
         # not jitted: then XLA compiles one orthogonal draw for all matrices of a shape,
@@ -296,19 +353,19 @@ def starts(model, key, runs):
         key = jax.random.wrap_key_data(jax.random.bits(key, 4, "uint32"), impl="rbg")
         return loud_inputs(model, model.init(key), jax.random.fold_in(key, 1))
 
-    params = [fresh(each) for each in jax.random.split(key, runs[1])]
-    return jax.tree.map(lambda *ps: np.stack([*map(np.asarray, ps)] * runs[0]), *params)
+    params = [fresh(each) for each in jax.random.split(key, seeds)]
+    return jax.tree.map(lambda *ps: np.stack([*map(np.asarray, ps)]), *params)
 
 
 def for_each_run(rate, runs):
-    """One rate for all, or one a lesson, as (lessons * seeds,)."""
+    """One rate for all, or one a lesson, as (lessons, seeds)."""
     rate = np.asarray(rate, float)
     if rate.shape not in ((), runs[:1]):
         raise ValueError(
             f"learning_rate must be one number or one a lesson, {runs[:1]}, got shape "
             f"{rate.shape}"
         )
-    return np.broadcast_to(rate[..., None], runs).ravel()
+    return np.broadcast_to(rate[..., None], runs)
 
 
 def as_arrays(lessons):

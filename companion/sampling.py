@@ -282,7 +282,7 @@ def checked_share(share):
     number = one_number("share", share)
     if not 0 <= number <= 1:
         raise ValueError(f"share must be between 0 and 1, got {share}")
-    return jnp.asarray(number)
+    return number
 
 
 def one_number(name, value):

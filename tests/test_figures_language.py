@@ -8,6 +8,7 @@ from companion import text
 from companion.explorers import language as explorers
 from companion.figures import language, perplexity, sampling, style
 from companion.figures.live import leaves
+from companion.sampling import greedy
 
 
 @pytest.fixture(scope="module")
@@ -153,10 +154,65 @@ def test_lengths_are_shares():
     np.testing.assert_allclose(ax.lines[0].get_ydata(), [0, 0, 0.5, 0.25, 0, 0.25])
 
 
-def test_parting_is_a_mean_over_texts():
-    (ax,) = sampling.parting([[1, 1], [1, 0]], [[1, 0], [0, 0]]).fig.axes
-    np.testing.assert_allclose(ax.lines[0].get_ydata(), [1, 0.5])
-    np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.5, 0])
+@pytest.fixture(scope="module")
+def pieces(small):
+    """The small model and pieces of its story, other ones than the explorer's own."""
+    model, params, vocabulary = small
+    ids = vocabulary.encode(list(text.story("keeper")))
+    cut = np.stack([ids[at : at + 50] for at in range(200, 16_000, 800)])
+    return model, params, cut[:, :25], cut[:, 25:]
+
+
+def test_the_ends_of_mixing_are_teacher_forcing_and_free_running(pieces):
+    model, params, prompt, rest = pieces
+    explorer = explorers.mixing(*pieces)
+    both = np.concatenate([prompt, rest], axis=1)
+    forced = np.asarray(model.logits(params, both).argmax(axis=-1))[:, 25:] == rest
+    free = greedy(model, params, prompt, stop=None, most=25).ids == rest
+    wanted = [np.asarray(hits).mean(axis=0) for hits in (free, forced)]
+    assert wanted[0].mean() < wanted[1].mean() - 0.1, "far apart"
+    for share, end in zip((0.0, 1.0), wanted, strict=True):
+        explorer.set(share=share)
+        np.testing.assert_allclose(explorer.result, [end, *wanted])
+        said = f"share of {end.mean():.2f} is guessed right"
+        assert said in explorer.describe()
+        assert f"{share:.0%} of the way" in explorer.describe()
+    ax, side = explorer.fig.axes
+    for line, mean, end in zip(ax.lines, side.lines, wanted[::-1], strict=False):
+        np.testing.assert_allclose(line.get_ydata(), end)  # they are drawn at 1 too
+        np.testing.assert_allclose(mean.get_ydata(), end.mean())
+    assert [line.get_label() for line in ax.lines[:2]] == [
+        "teacher forcing",
+        "free running",
+    ]
+
+
+def test_a_mix_is_drawn_and_told(pieces):
+    explorer = explorers.mixing(*pieces)
+    explorer.set(share=0.6)
+    now, free, forced = explorer.result
+    artists = explorer._artists[0]
+    np.testing.assert_allclose(artists["line"].get_ydata(), now)
+    np.testing.assert_allclose(artists["dot"].get_ydata(), now.mean())
+    assert artists["said"].get_text() == f"{now.mean():.2f}"
+    way = (now.mean() - free.mean()) / (forced.mean() - free.mean())
+    assert 0.2 < way < 0.9
+    assert f"so this is {way:.0%} of the way" in explorer.describe()
+    assert f"Over 25 characters a share of {now.mean():.2f}" in explorer.describe()
+
+
+def test_where_the_ends_are_one_there_is_no_way_to_tell(pieces):
+    model, params, prompt, rest = pieces
+    explorer = explorers.mixing(model, params, prompt, rest[:, :1])
+    # the first guess has no choice of input
+    assert explorer.describe().endswith(" with teacher forcing.")
+
+
+def test_mixing_needs_all_of_it_or_nothing(pieces):
+    with pytest.raises(ValueError, match="its params, prompt and rest, or nothing"):
+        explorers.mixing(*pieces[:3])
+    with pytest.raises(ValueError, match="truth has shape"):
+        explorers.mixing(*pieces[:3], pieces[3][:2])
 
 
 def test_the_gauge_begins_with_a_uniform_guess():
@@ -183,7 +239,8 @@ def test_epochs_tell_memorising_from_learning(end, said):
 
 
 def test_everything_that_changes_is_listed():
-    for build in (explorers.pear_or_pair, explorers.surprise, explorers.write):
+    for name in explorers.__all__:
+        build = getattr(explorers, name)
         explorer = build()
         assert len(list(leaves(explorer._artists))) >= 3
         explorer.png()

@@ -117,6 +117,30 @@ def test_lessons_do_not_disturb_each_other():
     assert abs(beside.validation[0] - beside.validation[1]).max() > 1e-3
 
 
+def test_threads_change_nothing_that_is_learned():
+    lessons = {
+        "one": lesson(1, exams=2),
+        2.5: lesson(2, exams=2),
+        "u": lesson(3, exams=2),
+    }
+    rates = 0.01, 0.02, 0.03
+    alone, dealt = (run(lessons, learning_rate=rates, threads=n) for n in (1, 2))
+    assert dealt.names == alone.names == ("one", 2.5, "u")
+    for name in ("updates", "validation", "training", "best"):
+        close(getattr(dealt, name), getattr(alone, name))
+    jax.tree.map(close, dealt.params, alone.params)
+    rows = lessons["u"].checks
+    close(dealt.bits(rows), alone.bits(rows))
+    each = np.stack([rows, 6 - rows + 3, rows])  # a lesson axis in front
+    close(dealt.nats(each), alone.nats(each))
+    many = run(lessons, learning_rate=rates, threads=9)  # more than there are lessons
+    close(many.validation, alone.validation)
+
+
+def close(a, b):
+    np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 def test_seeds_differ_in_weights_and_draws_and_a_key_repeats():
     once, again = run({"a": lesson(1)}), run({"a": lesson(1)})
     assert (once.validation == again.validation).all()

@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from companion import sampling
-from companion.sampling import greedy, next_distribution, sample
+from companion import cells, sampling
+from companion.language import LanguageModel
+from companion.sampling import greedy, mixed, next_distribution, sample
 
 N_Y = 6
 
@@ -224,7 +225,103 @@ def test_temperatures_can_be_a_vmapped_axis(table):
     np.testing.assert_array_equal(ids[2], one.ids)
 
 
+@pytest.fixture(scope="module")
+def sharp():
+    """A language model with a state, far from any tie, and texts: 7 x (12 + 20)."""
+    model = LanguageModel(cells.GRU(8), N_Y)
+    params = jax.tree.map(lambda leaf: 4 * leaf, model.init(jax.random.key(3)))
+    ids = np.random.default_rng(3).integers(3, N_Y, (7, 32))
+    return model, params, ids[:, :12], ids[:, 12:]
+
+
+def by_hand(model, params, carried, truth, true):
+    """The guesses of one text where `true` says which inputs are the true outputs."""
+    (state, x), found = carried, []
+    for y, given in zip(truth, true, strict=True):
+        logits, state = model.step(params, state, x)
+        found.append(int(np.argmax(logits)))
+        x = jnp.asarray(y if given else found[-1], x.dtype)
+    return found
+
+
+def test_all_true_is_teacher_forcing(sharp):
+    model, params, prompt, truth = sharp
+    got = mixed(model, params, model.begin(params, prompt), truth, 1, KEY)
+    forced = model.logits(params, np.concatenate([prompt, truth], axis=1))
+    np.testing.assert_array_equal(got, forced.argmax(axis=-1)[:, 12:])
+
+
+def test_none_true_is_greedy(sharp):
+    model, params, prompt, truth = sharp
+    got = mixed(model, params, model.begin(params, prompt), truth, 0, KEY)
+    free = greedy(model, params, prompt, stop=None, most=20).ids
+    np.testing.assert_array_equal(got, free)
+    forced = mixed(model, params, model.begin(params, prompt), truth, 1, KEY)
+    assert (got != forced).mean() > 0.1, "or the two ends would prove nothing"
+
+
+@pytest.mark.parametrize("share", [0.3, np.float32(0.5), jnp.asarray(0.8)])
+def test_a_mix_step_by_step(share, sharp):
+    model, params, prompt, truth = sharp
+    got = mixed(model, params, model.begin(params, prompt), truth, share, KEY)
+    true = np.asarray(jax.random.uniform(KEY, truth.shape)) < share
+    for i in (0, 3, 6):
+        carried = model.begin(params, prompt[i])
+        wanted = by_hand(model, params, carried, truth[i], true[i])
+        assert np.asarray(got[i]).tolist() == wanted
+
+
+def inputs_read(share, seed, n=400):
+    """Which inputs were true: the guess is the input, and every true output is 1."""
+    carried, truth = ((), jnp.zeros(n, jnp.int32)), np.ones((n, 2), int)
+    logits = jnp.eye(N_Y)  # says what it has just read
+    got = mixed(Chain(), logits, carried, truth, share, jax.random.key(seed))
+    return np.asarray(got)[:, 1] == 1
+
+
+def test_the_share_is_a_probability():
+    for share in (0.1, 0.5, 0.9):
+        spread = np.sqrt(share * (1 - share) / 400)
+        assert abs(inputs_read(share, 1).mean() - share) < 4 * spread
+
+
+def test_one_key_and_what_is_true_stays_true_at_larger_shares():
+    shares = np.linspace(0, 1, 21)
+    read = np.array([inputs_read(float(share), 2) for share in shares])
+    assert not read[0].any() and read[-1].all()
+    assert (read[1:] >= read[:-1]).all()
+    np.testing.assert_array_equal(read[7], inputs_read(float(shares[7]), 2))
+    assert (inputs_read(0.5, 2) != inputs_read(0.5, 3)).mean() > 0.3
+
+
+def test_a_new_share_compiles_nothing_and_shares_can_be_vmapped(sharp):
+    model, params, prompt, truth = sharp
+    carried = model.begin(params, prompt)
+
+    def run(share):
+        return mixed(model, params, carried, truth, share, KEY)
+
+    one = run(0.25)
+    before = sampling.guesses._cache_size()
+    run(0), run(1), run(np.float32(0.7)), run(jnp.asarray(0.1))
+    assert sampling.guesses._cache_size() == before
+    several = jax.vmap(run)(jnp.array([0.0, 0.25]))
+    np.testing.assert_array_equal(several[1], one)
+
+
+def test_a_mix_of_one_text_has_no_batch(sharp):
+    model, params, prompt, truth = sharp
+    carried = model.begin(params, prompt[0])
+    got = mixed(model, params, carried, truth[0].tolist(), 0.5, KEY)
+    assert got.shape == (20,)
+
+
 KEY = jax.random.key(0)
+
+
+def mix(table, model=None, truth=(1, 2, 3), share=0.5, key=KEY):
+    carried = ((), jnp.zeros((), jnp.int32))
+    return mixed(model or Chain(), table, carried, truth, share, key)
 
 
 def draw(table, model=None, key=KEY, start=0, batch=(), **settings):
@@ -321,6 +418,54 @@ def draw(table, model=None, key=KEY, start=0, batch=(), **settings):
             lambda t: sampling.continued(Chain(), t, ((), jnp.zeros((), int)), key=1),
             TypeError,
             "key must be one jax.random.key, got 1",
+        ),
+        (
+            lambda t: mix(t, share=1.01),
+            ValueError,
+            "share must be between 0 and 1, got 1.01",
+        ),
+        (lambda t: mix(t, share=-1), ValueError, "share must be .* 1, got -1"),
+        (lambda t: mix(t, share=np.nan), ValueError, "share must be finite, got nan"),
+        (lambda t: mix(t, share=True), TypeError, "share must be a number, got True"),
+        (
+            lambda t: mix(t, share=jnp.ones(2)),
+            ValueError,
+            "share must be one number",
+        ),
+        (
+            lambda t: mix(t, truth=[0.5]),
+            TypeError,
+            "truth must hold integers, got float32",
+        ),
+        (
+            lambda t: mix(t, truth=[5, 6]),
+            ValueError,
+            "truth holds token ids from 5 to 6",
+        ),
+        (
+            lambda t: mix(t, truth=1),
+            ValueError,
+            r"truth has shape \(\), but needs \(\.\.\., T\)",
+        ),
+        (
+            lambda t: mix(t, truth=np.ones((2, 0), int)),
+            ValueError,
+            r"truth has shape \(2, 0\), but needs \(\.\.\., T\)",
+        ),
+        (
+            lambda t: mix(t, truth=np.ones((2, 3), int)),
+            ValueError,
+            r"truth has shape \(2, 3\), .* leading axes \(\) of carried",
+        ),
+        (
+            lambda t: mix(t, key=7),
+            TypeError,
+            "key must be one jax.random.key, got 7",
+        ),
+        (
+            lambda t: mix(t, model="keeper"),
+            TypeError,
+            "model must be one that reads its own outputs, .* got str",
         ),
     ],
 )

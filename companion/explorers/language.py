@@ -40,7 +40,7 @@ def mixing(model=None, params=None, prompt=None, rest=None) -> Explorer:
         sampling.mixing_update,
         sampling.mixing_describe,
         controls={
-            "share": Slider("share of true characters handed in", 0.0, 0.5, 1.0, 0.05)
+            "share": Slider("share of true characters handed in", 0.0, 0.2, 1.0, 0.05)
         },
         height=3.0,
     )

@@ -30,7 +30,6 @@ SHOWN = 14  # characters in the bars of `write`
 COLUMNS, ROWS = 76, 6  # of the text it writes
 SHORTEST = 3  # letters of a word that counts: nearly any two letters are one
 MIX = 35  # seed of the draws that say which characters of `mixing` are the true ones
-ENDS = (("forced", "x", "teacher forcing"), ("free", "gamma_f", "free running"))
 CLOSE = 0.02  # shares guessed right that are nearly one
 NAMES = {"\n": "¶", " ": "␣"}  # marks for what cannot be seen
 
@@ -135,8 +134,8 @@ def mixing_setup(fig: Figure, model, params, prompt, rest, **values):
     free, forced = hits(0.0), hits(1.0)
     ax, side = fig.subplots(1, 2, sharey=True, width_ratios=(6, 1))
     steps = np.arange(1, rest.shape[-1] + 1)
-    for line, look, name in ENDS:
-        end = {"free": free, "forced": forced}[line]
+    ends = ("teacher forcing", "x", forced), ("free running", "gamma_f", free)
+    for name, look, end in ends:
         quiet = style.line(look) | {"linewidth": 1.1, "alpha": 0.75}
         ax.plot(steps, end, label=name, **quiet)
         side.axhline(end.mean(), **quiet)
@@ -149,7 +148,7 @@ def mixing_setup(fig: Figure, model, params, prompt, rest, **values):
     over = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # the lines
     said = side.text(0.35, 0, "", va="center", bbox=over)
     ax.set(xlabel="characters after the prompt", ylabel="share guessed right")
-    ax.set(ylim=(0, 1.05), xlim=(1, len(steps)))
+    ax.set(ylim=(0, 1.05), xlim=(1, max(2, len(steps))))
     side.set(xlim=(-0.5, 1.5), xticks=[], xlabel="mean of all")
     fig.legend(loc="outside upper center", ncols=4, fontsize=9)
     return {"line": line, "dot": dot, "said": said}, (hits, free, forced)
