@@ -27,7 +27,7 @@ from companion import losses, validate
 from companion.language import LanguageModel
 from companion.layers import Stacked
 from companion.models import ModelParams
-from companion.training import fit
+from companion.training import QUICKLY, fit
 
 __all__ = ["Reading", "loud_inputs", "read", "rows"]
 
@@ -194,7 +194,7 @@ def scorer(model: LanguageModel, ids):
     if ids.ndim != 1 or len(ids) < 2:
         raise ValueError(f"held_out has shape {ids.shape}, but needs (m,) with m > 1")
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICKLY.get(jax.default_backend()))
     def perplexity(params):
         state = model.start(params, before=ids[0])
         return model.perplexity(params, ids[1:], state=state)
