@@ -21,11 +21,14 @@ import jax  # noqa: E402
 import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
-# The tests are thousands of small programs. XLA's older code for loops compiles them in
-# two thirds of the time; large ones then run more slowly. Only in this process: what a
-# test starts, every notebook among it, compiles as it does for readers.
+# The tests are thousands of small programs, and nearly all of their time is compiling.
+# So XLA leaves out what makes long runs fast: half the time. Only in this process: what
+# a test starts, every notebook among it, compiles as it does for readers.
 if "XLA_FLAGS" not in os.environ and jax.__version_info__ < (0, 11):
-    os.environ["XLA_FLAGS"] = "--xla_cpu_use_fusion_emitters=false"
+    os.environ["XLA_FLAGS"] = (
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
+        "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    )
     jax.jit(lambda x: x + 1)(1)  # XLA reads its flags now, and only once
     del os.environ["XLA_FLAGS"]
 
