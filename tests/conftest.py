@@ -29,6 +29,8 @@ if "XLA_FLAGS" not in os.environ and jax.__version_info__ < (0, 11):
         "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true "
         "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     )
+    kept = Path(os.environ["JAX_COMPILATION_CACHE_DIR"], "quickly")  # by other flags
+    jax.config.update("jax_compilation_cache_dir", str(kept))
     jax.jit(lambda x: x + 1)(1)  # XLA reads its flags now, and only once
     del os.environ["XLA_FLAGS"]
 
