@@ -9,9 +9,12 @@ What does not need the loop stays out of it. The loop only carries the state (fo
 and its gradient (backward); every weight gradient is a sum over t of outer products
 dz<t> [a<t-1>, x<t>]^T, so it is one matrix product over all t after the loop.
 
-With `checkpoint` only the states are kept. The backward pass then walks over segments
-of about sqrt(T) steps: all states are known, so the gates of a segment come back in one
-product without a loop (`forward` has free leading axes).
+Two things happen in segments of consecutive steps. Where the products with all inputs
+would fill more than 32 MiB, they are made for a few MiB of steps at a time: memory that
+large is slow to get, and lies outside of every cache. And with `checkpoint` only the
+states are kept. The backward pass then walks over segments of about sqrt(T) steps: all
+states are known, so the gates of a segment come back in one product without a loop
+(`forward` has free leading axes).
 """
 
 import functools
@@ -36,6 +39,10 @@ from companion.validate import is_tokens
 __all__ = ["has_rule", "unroll_by_hand"]
 
 tanh = jnp.tanh
+
+# Bytes of products with the inputs: above WHOLE they are made in parts of about PART.
+# Both measured (benchmarks, long): on two cores other sizes nearby do as well.
+WHOLE, PART = 32 * 2**20, 4 * 2**20
 
 
 def has_rule(cell) -> bool:
@@ -149,7 +156,44 @@ def loop_forward(cell, params, xs, start, alive):
             new = jax.tree.map(lambda n, s: jnp.where(alive, n, s), new, state)
         return new, (new, saved)
 
-    return lax.scan(body, start, (input_half(cell, params, xs), alive))[1]
+    def segment(state, steps):
+        xs, alive = steps
+        return lax.scan(body, state, (input_half(cell, params, xs), alive))
+
+    size = steps_at_once(cell, xs.shape[0], start)
+    return in_segments(segment, start, (xs, alive), size)[1]
+
+
+def steps_at_once(cell, T, start) -> int:
+    """For how many steps the products with the inputs are made at once."""
+    a_step = len(cell.maps) * start[0].size * start[0].dtype.itemsize
+    if T * a_step <= WHOLE:
+        return T
+    most = max(PART // a_step, 1)
+    # a size that divides T spares a copy of all that comes out
+    return next((n for n in range(most, most // 2, -1) if T % n == 0), most)
+
+
+def in_segments(run, carry, steps, size, reverse=False):
+    """`carry, out = run(carry, steps)` for `size` steps at a time, as one run of all.
+
+    The steps that do not fill a segment are the first ones.
+    """
+    T = jax.tree.leaves(steps)[0].shape[0]
+    if size >= T:
+        return run(carry, steps)
+    short = T % size
+    head = jax.tree.map(lambda v: v[:short], steps)
+    rest = jax.tree.map(lambda v: v[short:].reshape(-1, size, *v.shape[1:]), steps)
+    if short and not reverse:
+        carry, first = run(carry, head)
+    carry, out = lax.scan(run, carry, rest, reverse=reverse)
+    out = jax.tree.map(lambda v: v.reshape(-1, *v.shape[2:]), out)
+    if short and reverse:
+        carry, first = run(carry, head)
+    if short:
+        out = jax.tree.map(lambda f, v: jnp.concatenate([f, v]), first, out)
+    return carry, out
 
 
 def unroll_backward(cell, checkpoint, kept, d_states):
@@ -161,23 +205,14 @@ def unroll_backward(cell, checkpoint, kept, d_states):
         d_start, d_params, d_xs = segment_backward(cell, params, nothing, steps)
         return d_params, d_xs, d_start, None, None
 
-    T = xs.shape[0]
-    size = math.ceil(math.sqrt(T))
-    short = T % size  # the steps that do not fill a segment are the first ones
-    head = jax.tree.map(lambda v: v[:short], steps)
-    rest = jax.tree.map(lambda v: v[short:].reshape(-1, size, *v.shape[1:]), steps)
-
     def body(carry, segment):
         d_state, d_params = carry
         d_state, more, d_xs = segment_backward(cell, params, d_state, segment)
         return (d_state, jax.tree.map(jnp.add, d_params, more)), d_xs
 
-    zero = jax.tree.map(jnp.zeros_like, params)
-    (d_start, d_params), d_xs = lax.scan(body, (nothing, zero), rest, reverse=True)
-    d_xs = jax.tree.map(lambda v: v.reshape(-1, *v.shape[2:]), d_xs)
-    if short:
-        (d_start, d_params), d_head = body((d_start, d_params), head)
-        d_xs = jax.tree.map(lambda h, v: jnp.concatenate([h, v]), d_head, d_xs)
+    carry = nothing, jax.tree.map(jnp.zeros_like, params)
+    size = math.ceil(math.sqrt(xs.shape[0]))
+    (d_start, d_params), d_xs = in_segments(body, carry, steps, size, reverse=True)
     return d_params, d_xs, d_start, None, None
 
 

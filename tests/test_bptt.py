@@ -9,6 +9,7 @@ import pytest
 import reference
 from reference import CELLS, FAST, N_A, N_X
 
+from companion import bptt
 from companion.bptt import has_rule
 from companion.cells import LSTM, RNN, PeepholeLSTM, SimplifiedGRU
 from companion.unroll import unroll
@@ -123,6 +124,62 @@ def test_checkpoint_changes_nothing(T, x64):
     plain = values_and_gradients(row | {"checkpoint": False}, fast=True)
     again = values_and_gradients(row | {"checkpoint": True}, fast=True)
     compare(again, plain, 1e-12)
+
+
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(
+    ("at_once", "tokens"), [(2, False), (3, True)]
+)  # 7 = 1 + 2 * 3
+def test_inputs_taken_in_parts_change_nothing(name, tokens, at_once, x64, monkeypatch):
+    row = FULL | {"name": name, "tokens": tokens, "checkpoint": False}
+    whole = values_and_gradients(row, fast=True)
+    seen = []
+
+    def steps_at_once(cell, T, start):
+        seen.append(T)
+        return at_once
+
+    monkeypatch.setattr(bptt, "steps_at_once", steps_at_once)
+    jax.clear_caches()  # or the program of the whole would run again
+    parts = values_and_gradients(row, fast=True)
+    jax.clear_caches()
+    assert set(seen) == {7}
+    compare(parts, whole, 1e-12)
+
+
+@pytest.mark.parametrize(
+    ("n_a", "batch", "T", "size"),
+    [
+        (256, 32, 35, 35),  # the headline: 4.4 MiB of products
+        (256, 32, 256, 256),  # 32 MiB, the most that is made at once
+        (256, 32, 257, 32),  # 4 MiB at a time
+        (256, 32, 1000, 25),  # the largest part of 1,000 that is not above it
+        (256, 8, 10_000, 125),
+        (4096, 512, 3, 1),  # a step that is larger: one at a time
+    ],
+)
+def test_how_many_inputs_are_taken_at_once(n_a, batch, T, size):
+    start = LSTM(n_a).start((batch,), jnp.float32)
+    assert bptt.steps_at_once(LSTM(n_a), T, start) == size
+
+
+def test_a_long_sequence_needs_no_memory_for_its_products():
+    cell, T, batch = LSTM(64), 2048, (32,)
+    params = reference.random_params(cell, N_X)
+    params = jax.tree.map(lambda p: jnp.asarray(p, jnp.float32), params)
+    start = cell.start(batch, jnp.float32)
+
+    def planned(wanted):
+        def run(params, xs):
+            return bptt.loop_forward(cell, params, xs, start, None)[0].a
+
+        xs = jax.ShapeDtypeStruct((wanted, *batch, N_X), jnp.float32)
+        found = jax.jit(run).lower(params, xs).compile().memory_analysis()
+        return found.temp_size_in_bytes
+
+    products = 4 * T * 32 * 64 * 4
+    assert products == 2 * bptt.WHOLE
+    assert planned(T) < products / 2 < planned(T // 2)
 
 
 def test_checkpoint_keeps_the_states_and_no_gates(x64):
