@@ -2,8 +2,9 @@
 
     python tools/bounds.py EXTRA ... > oldest.txt
 
-The bounds are those of pyproject.toml: "jax>=0.7" becomes "jax==0.7". What these
-packages need in turn is left to pip.
+The bounds are those of pyproject.toml: "jax>=0.7" becomes "jax==0.7". Where an extra
+asks for a newer one than the course does, that one counts. What these packages need in
+turn is left to pip.
 """
 
 import re
@@ -16,7 +17,7 @@ __all__ = ["lowest"]
 
 COURSE = Path(__file__).resolve().parent.parent
 NEED = re.compile(
-    r"(?P<name>[\w.-]+)(?:\[[^]]*\])?\s*>=\s*(?P<bound>[\w.]+)(?:,[^;]*)?"
+    r"(?P<name>[\w.-]+)(?:\[[^]]*\])?\s*>=\s*(?P<bound>[\d.]+)(?:,[^;]*)?"
     r"(?P<marker>\s*;.*)?"
 )
 
@@ -36,13 +37,21 @@ def lowest(project: dict, extras: Sequence[str]) -> list[str]:
         if extra not in optional:
             raise ValueError(f"no extra {extra!r} in pyproject.toml: {list(optional)}")
         needs += optional[extra]
-    lines = {}
+    bounds = {}
     for need in needs:
         match = NEED.fullmatch(need.strip())
         if not match:
             raise ValueError(f"{need!r} has no lower bound")
-        lines[f"{match['name']}=={match['bound']}{match['marker'] or ''}"] = None
-    return list(lines)
+        package = (match["name"], match["marker"] or "")
+        bounds.setdefault(package, []).append(match["bound"])
+    return [
+        f"{name}=={max(found, key=numbers)}{marker}"
+        for (name, marker), found in bounds.items()
+    ]
+
+
+def numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 def main(extras: list[str]) -> None:

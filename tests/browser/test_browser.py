@@ -68,8 +68,20 @@ class Reader:
         self.image = self.box.locator("img")
         self.caption = self.box.locator("[role=status], [role=alert]")
         self.handle = self.box.locator(".noUi-handle").first
+        self.image.wait_for(timeout=WAIT, state="attached")
+        self.look_for(self.image)
         self.image.wait_for(timeout=WAIT)
         self.image.scroll_into_view_if_needed()
+
+    def look_for(self, output):
+        """Scroll down in half screens until it shows: cells far away are hidden."""
+        page = self.page.locator(".jp-Notebook .jp-WindowedPanel-outer")
+        height = page.evaluate("page => page.scrollHeight")
+        for y in range(0, height, 400):
+            if output.is_visible():
+                return
+            page.evaluate("(page, y) => { page.scrollTop = y }", y)
+            self.page.wait_for_timeout(200)
 
     def state(self):
         """A number for the picture's bytes, and the caption."""
