@@ -141,6 +141,17 @@ def test_only_what_is_needed_is_kept():
 
 
 @pytest.mark.parametrize(
+    "names",
+    ["[c for c in a]", "{c for c in a}", "{c: [k for k in a] for c in a}"],
+)
+def test_the_names_of_a_comprehension_are_its_own(names):
+    code = needed_for(["a = 'ab'\nc = 1\nk = 2", f"d = {names}", "c + k"])
+    assert code.splitlines() == ["c = 1", "k = 2", "_shown = c + k"]
+    code = needed_for(["a = 'ab'\nc = 1", f"d = {names}", "d"])
+    assert code.splitlines() == ["a = 'ab'", f"d = {names}", "_shown = d"]
+
+
+@pytest.mark.parametrize(
     ("cells", "value"),
     [
         (["x = {}\nx['a'] = 1", "y = 2", "x"], {"a": 1}),

@@ -61,8 +61,25 @@ def plain(source: str) -> str:
     return source
 
 
+class _AsGenerators(ast.NodeTransformer):
+    """Comprehensions as generators: from Python 3.12 on the names of the others count
+    as the notebook's own."""
+
+    def visit_ListComp(self, node):
+        self.generic_visit(node)
+        return ast.GeneratorExp(node.elt, node.generators)
+
+    visit_SetComp = visit_ListComp
+
+    def visit_DictComp(self, node):
+        self.generic_visit(node)
+        pair = ast.Tuple([node.key, node.value], ast.Load())
+        return ast.GeneratorExp(pair, node.generators)
+
+
 def _scope(statement: ast.stmt) -> symtable.SymbolTable:
-    return symtable.symtable(ast.unparse(statement), "cell", "exec")
+    copy = ast.parse(ast.unparse(statement))
+    return symtable.symtable(ast.unparse(_AsGenerators().visit(copy)), "cell", "exec")
 
 
 def _read(statement: ast.stmt) -> set[str]:
