@@ -172,10 +172,10 @@ def test_accuracy_by_window_is_drawn_and_said():
     scores = {"fades": [[0.5, 0.52], [0.5, 0.9], [1.0, 1.0]], "keeps": [[0.8] * 2] * 3}
     picture = bptt.by_window([0, 9, 10], scores, lag=10)
     assert (
-        "fades: the median is near chance for τ below the lag, near 1 from"
-        in picture.alt
+        "fades: the median is near chance at τ = 0, near chance for most τ below the "
+        "lag, near 1 from the lag on" in picture.alt
     )
-    assert "keeps: the median is well above chance for τ" in picture.alt
+    assert "keeps: the median is well above chance at τ = 0, well" in picture.alt
     dots = [line for line in picture.fig.axes[0].lines if line.get_marker() == "o"]
     np.testing.assert_allclose(
         [line.get_ydata() for line in dots], np.array(scores["fades"]).T

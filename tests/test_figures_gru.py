@@ -281,7 +281,7 @@ def test_a_trace_draws_its_rows_and_says_where_the_gate_opens():
     assert any(np.array_equal(row, rows["gamma_u"]) for row in drawn)
     assert any(np.array_equal(row, [0, 1, 1]) for row in drawn)
     assert "Gamma_u is above one half at “cats”, “were”" in picture.alt
-    assert "c is farthest from 0 at “cats” and ends above 0" in picture.alt
+    assert "c is at its farthest from 0 by “cats” and ends above 0" in picture.alt
     assert [label.get_text() for label in ax.get_xticklabels()] == words
     with pytest.raises(ValueError, match="same number of steps"):
         traces.trace(words, {"c": [0.0, 1.0]})

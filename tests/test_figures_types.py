@@ -78,9 +78,10 @@ def test_curves_draw_the_mean_and_the_range_of_each_kind():
     lines = {"a": [[1.0, 0.5], [0.8, 0.3]], "b": [[0.1, 0.2]]}
     picture = types.curves(lines, (1, 2), "length", "score", chance=0.25, decimals=2)
     assert picture.alt == (
-        "Lines of score over length. a: 0.90 at 1 and 0.40 at 2; "
-        "b: 0.10 at 1 and 0.20 at 2."
+        "Lines of score over length. a: 0.90 at 1, 0.40 at 2; b: 0.10 at 1, 0.20 at 2."
     )
+    middle = types.curves({"a": [[0.9, 0.6, 0.4]]}, (1, 2, 5), "length", "score")
+    assert "a: 0.9 at 1, 0.6 at 2, 0.4 at 5." in middle.alt
     (ax,) = picture.fig.axes
     drawn = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(drawn["a"], [0.9, 0.4])

@@ -226,6 +226,13 @@ def _output_overflowing(W_y, b_y, a):
         return e / e.sum(axis=-1, keepdims=True)
 
 
+def _output_one_maximum(W_y, b_y, a):
+    with np.errstate(invalid="ignore"):
+        z = a @ W_y.T + b_y
+        e = np.exp(z - z.max())
+        return e / e.sum(axis=-1, keepdims=True)
+
+
 def _output_cases():
     """W_y is square, so that W_y.T has a legal shape.
 
@@ -259,6 +266,12 @@ output_layer = Exercise(
             "overflow",
             "exp overflows for large logits: subtract the largest of each step first.",
             _output_overflowing,
+        ),
+        Mistake(
+            "one maximum",
+            "A row far below the largest logit of all became 0/0: subtract the largest "
+            "logit of each step.",
+            _output_one_maximum,
         ),
         Mistake(
             "one step late",

@@ -128,7 +128,7 @@ def practice_setup(fig: Figure, practice: Practice, **values) -> dict:
     where = right.axvline(0, color="#b0b0b0", linewidth=1.0)
     left.set(xlim=(0, max(high, 1) * 1.03), ylim=(-0.05, 1.05), xlabel="training steps")
     left.set_ylabel("accuracy")
-    right.set(xlabel="tokens between subject and verb", xticks=practice.distances)
+    right.set(xlabel="words between subject and verb", xticks=practice.distances)
     right.set_xlim(min(practice.distances) - 1, max(practice.distances) + 1)
     fig.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     lines = {"top": top, "best": best, "at": at, "where": where}

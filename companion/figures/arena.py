@@ -76,12 +76,17 @@ def matrix(fig: Figure, outcomes: Mapping[str, Outcome] = EMPTY) -> str:
     ax.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
     listed = " ".join(
-        f"{title}: {', '.join(f'{name} {fate(outcome, name)}' for name in names)}."
+        f"{title}: {', '.join(f'{name} {mean(outcome, name)}' for name in names)}."
         for title, outcome in outcomes.items()
     )
     if not names:
         ax.text(0.5, 0.5, "no tasks yet", ha="center", transform=ax.transAxes)
     return f"Mean accuracy of each entry on each task. {listed or 'No tasks.'}"
+
+
+def mean(outcome: Outcome, name: str) -> str:
+    tried = outcome.entries.get(name)
+    return f"{interval(tried.scores).mean:.2f}" if tried else "not tried"
 
 
 def way(outcome: Outcome, score: float) -> float:
@@ -92,8 +97,6 @@ def way(outcome: Outcome, score: float) -> float:
 
 def fate(outcome: Outcome, name: str) -> str:
     """In words that are the same on any machine, as far as that can be."""
-    if name not in outcome.entries:
-        return "not tried"
     scores = outcome.entries[name].scores
     worst, best = way(outcome, scores.min()), way(outcome, scores.max())
     if worst > 1 - NEAR:

@@ -206,7 +206,8 @@ def by_window(
         before, after = np.median(score[taus < lag]), np.median(score[taus >= lag])
         plain = name.translate({ord(sign): None for sign in "${}"})  # it is read aloud
         said.append(
-            f"{plain}: the median is {level(before, chance)} for τ below the lag, "
+            f"{plain}: the median is {level(middle[0], chance)} at τ = {taus[0]:g}, "
+            f"{level(before, chance)} for most τ below the lag, "
             f"{level(after, chance)} from the lag on"
         )
     panels[0].set_ylabel("accuracy")

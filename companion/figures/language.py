@@ -93,7 +93,7 @@ def waterfall(
     dear = words[int(true_nats.argmax())]
     return (
         f"Steps down from 0 to about {truth[-1]:.0f} nats over {len(words)} tokens, "
-        f"the longest at {dear!r}; the model's steps end where the language's own do."
+        f"the longest at {dear!r}; the model's end close to the language's own."
     )
 
 

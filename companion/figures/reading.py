@@ -35,7 +35,12 @@ def by_heart(
     epochs = np.arange(1, len(running) + 1)
     left.plot(epochs, held_out, label="text it does not learn", **style.line("a"))
     left.plot(epochs, running, label="text it learns", **style.line("x"))
-    left.axhline(counted, color="#D55E00", linestyle=":", label="the same, by counting")
+    left.axhline(
+        counted,
+        color="#D55E00",
+        linestyle=":",
+        label="text it does not learn, by counting",
+    )
     left.set(yscale="log", xlabel="epoch", ylabel="perplexity", title="two LSTM layers")
     left.set_ylim(0.93, 60)
     left.set_yticks(TICKS[:-1], map(str, TICKS[:-1]))

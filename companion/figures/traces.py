@@ -176,7 +176,7 @@ def _course(name: str, row, words) -> str:
         top = _first_top(np.abs(row))
         end = "near 0" if abs(row[-1]) < 0.1 else "above" if row[-1] > 0 else "below"
         end += "" if end == "near 0" else " 0"
-        return f"is farthest from 0 at {place.format(at[top])} and ends {end}"
+        return f"is at its farthest from 0 by {place.format(at[top])} and ends {end}"
     opened = np.flatnonzero(row > OPEN)
     if len(opened) in (0, len(row)):
         return "stays above one half" if len(opened) else "stays below one half"

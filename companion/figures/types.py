@@ -196,8 +196,9 @@ def curves(
             linewidth=4,
             alpha=0.3,
         )
-        ends = (f"{mean[i]:.{decimals}f} at {x[i]:g}" for i in (0, -1))
-        said.append(f"{name}: {' and '.join(ends)}")
+        spots = dict.fromkeys((0, len(x) // 2, len(x) - 1))
+        parts = (f"{mean[i]:.{decimals}f} at {x[i]:g}" for i in spots)
+        said.append(f"{name}: {', '.join(parts)}")
     ax.axhline(best, label="best possible", **style.line("best"))
     if chance is not None:
         ax.axhline(chance, **style.line("best") | {"linestyle": ":"}, label="chance")
