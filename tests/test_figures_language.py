@@ -147,6 +147,19 @@ def test_a_temperature_table(small):
         np.testing.assert_allclose(ax.lines[0].get_ydata(), table[key])
 
 
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ((0.2, 0.6, 1.0), "few when cold, nearly all different when hot"),
+        ((0.91, 0.88, 0.98), "nearly all different throughout"),
+        ((0.1, 0.2, 0.3), "few throughout"),
+    ],
+)
+def test_the_trend_of_each_model_is_told(shares, said):
+    table = {"distinct": shares, "entropy": (1, 2, 3), "words": (0.9, 0.5, 0.1)}
+    assert f"one: {said}." in sampling.temperatures((0.5, 1, 2), {"one": table}).alt
+
+
 def test_lengths_are_shares():
     (ax,) = sampling.lengths([2, 3, 3, 5], [0, 0, 0.5, 0.25, 0, 0.25], 4).fig.axes
     heights = [bar.get_height() for bar in ax.patches[:6]]
