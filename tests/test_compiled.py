@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import compiled
+import pytest
 
 ONCE = "import jax; print(jax.jit(lambda x: x * 2 + 1)(jax.numpy.arange(7.0)).sum())"
 
@@ -28,3 +30,15 @@ def test_the_readers_own_settings_stay(tmp_path):
     compiled.keep(environ, tmp_path)
     assert environ["JAX_COMPILATION_CACHE_DIR"] == "mine"
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(("jax", "known"), [("0.10.2", True), ("0.11.0", False)])
+def test_programs_are_trimmed_where_xla_knows_how(jax, known, tmp_path, monkeypatch):
+    monkeypatch.setattr(compiled, "version", {"jax": jax}.get)
+    environ = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path)}
+    added = compiled.trimmed(environ)
+    assert bool(added) == known
+    if known:
+        assert Path(added["JAX_COMPILATION_CACHE_DIR"]).parent == tmp_path
+        assert added.keys() == {"XLA_FLAGS", "JAX_COMPILATION_CACHE_DIR"}
+    assert not compiled.trimmed({**environ, "XLA_FLAGS": "--xla_of_the_reader"})

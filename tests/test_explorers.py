@@ -27,7 +27,25 @@ def find():
             yield pytest.param(getattr(module, name), id=f"{info.name}.{name}")
 
 
-explorers = pytest.mark.parametrize("build", list(find()))
+@pytest.fixture(scope="module", params=list(find()))
+def build(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def used(build):
+    """One explorer for all its tests, and where it began."""
+    explorer = build()
+    assert isinstance(explorer, Explorer)
+    explorer.widget  # noqa: B018  (with the widgets there, as in a notebook)
+    return explorer, explorer.values
+
+
+@pytest.fixture
+def explorer(used):
+    explorer, defaults = used
+    explorer.set(**defaults)
+    return explorer
 
 
 def look(explorer: Explorer) -> np.ndarray:
@@ -53,7 +71,6 @@ def test_every_module_is_offered_by_the_package():
     assert found == set(companion.explorers.__all__)
 
 
-@explorers
 def test_is_a_plain_function_with_a_docstring(build):
     assert inspect.getdoc(build)
     required = [
@@ -62,13 +79,9 @@ def test_is_a_plain_function_with_a_docstring(build):
         if parameter.default is inspect.Parameter.empty
     ]
     assert not required
-    assert isinstance(build(), Explorer)
 
 
-@explorers
-def test_every_control_to_each_of_its_corners(build):
-    explorer = build()
-    explorer.widget  # noqa: B018  (with the widgets there, as in a notebook)
+def test_every_control_to_each_of_its_corners(explorer):
     defaults = explorer.values
     start = look(explorer)
     for name, control in explorer.controls.items():
@@ -84,10 +97,7 @@ def test_every_control_to_each_of_its_corners(build):
     )
 
 
-@explorers
-def test_combinations_of_corners(build):
-    explorer = build()
-    explorer.widget  # noqa: B018  (with the widgets there, as in a notebook)
+def test_combinations_of_corners(explorer):
     ends = [
         (corners[0], corners[-1])
         for corners in (control.corners() for control in explorer.controls.values())
@@ -103,8 +113,7 @@ def test_combinations_of_corners(build):
         look(explorer)
 
 
-@explorers
-def test_the_shown_picture_is_lean_and_the_same_every_time(build):
-    png = build().png()
+def test_the_shown_picture_is_lean_and_the_same_every_time(build, explorer):
+    png = explorer.png()
     assert len(png) < 60_000, f"{len(png)} bytes"
     assert build().png() == png

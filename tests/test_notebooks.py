@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import build_notebooks
+import compiled
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
@@ -22,8 +23,11 @@ def compare(path: Path) -> subprocess.CompletedProcess:
     """Run a notebook and compare all its outputs with the committed ones.
 
     In a pytest of its own: there nbval's cells are the tests, and the warnings of the
-    notebook machinery are not ours.
+    notebook machinery are not ours. XLA compiles with less care than for readers, whose
+    settings the committed outputs come from, and those of `make test-colab`.
     """
+    settings = {"JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1"}
+    settings |= compiled.trimmed(os.environ)
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env"]
     command += [f"--nbval-cell-timeout={CELL_TIMEOUT}", "--quiet", "--no-header"]
     command += ["-c", os.devnull, "--rootdir", str(path.parent)]
@@ -31,7 +35,7 @@ def compare(path: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
         command,
         cwd=path.parent,
-        env={**os.environ, "JAX_PLATFORMS": "cpu", "TQDM_DISABLE": "1"},
+        env={**os.environ, **settings},
         capture_output=True,
         text=True,
         timeout=NOTEBOOK_TIMEOUT,
